@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenSSL's EVP behind few calls that are hard to misuse; the only file that knows OpenSSL, and it keeps no key itself.
+ */
+#include "base/crypto.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+/* One context for each direction: a context that changed its direction would be built anew by OpenSSL. */
+typedef struct {
+    EVP_CIPHER_CTX *encrypt;
+    EVP_CIPHER_CTX *decrypt;
+} thread_ciphers_t;
+
+/* The one state of this process that is not in a pool: fetching an algorithm takes OpenSSL's locks, so it is done once,
+ * before threads exist, and only read afterwards. httpd loads modules twice and unloads them between: the cleanup on
+ * the pool given to sso_crypto_init puts all of it back to zero. */
+static struct {
+    bool ready;
+    EVP_CIPHER *aes_256_gcm;
+    EVP_MD *sha256;
+    EVP_KDF *hkdf;
+    apr_threadkey_t *thread_key;
+} process;
+
+struct sso_certificate_t {
+    EVP_PKEY *key;
+    const char *thumbprint;
+    apr_time_t expires;
+};
+
+/* Errors must not stay in OpenSSL's queue: mod_ssl on the same thread would take them for its own. */
+static sso_rc openssl_fail_at(sso_ctx_t *ctx, sso_rc rc, int line, const char *what)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    return sso_fail_at(ctx, rc, __FILE__, line, "%s: %s", what, reason ? reason : "no reason given");
+}
+#define openssl_fail(ctx, rc, what) openssl_fail_at(ctx, rc, __LINE__, what)
+
+/* Runs at the end of each thread that used a cipher, and once in process_reset. */
+static void thread_ciphers_free(void *data)
+{
+    thread_ciphers_t *own = data;
+    if (!own) {
+        return;
+    }
+    EVP_CIPHER_CTX_free(own->encrypt);
+    EVP_CIPHER_CTX_free(own->decrypt);
+    OPENSSL_free(own);
+}
+
+static apr_status_t process_reset(void *unused)
+{
+    (void)unused;
+    /* Deleting the key runs no destructors, and once the module is unloaded none may run: its code is gone. The
+     * thread that unloads frees its own contexts here; others have ended by then. */
+    if (process.thread_key) {
+        void *own = NULL;
+        if (apr_threadkey_private_get(&own, process.thread_key) == APR_SUCCESS) {
+            thread_ciphers_free(own);
+        }
+        apr_threadkey_private_delete(process.thread_key);
+    }
+    EVP_CIPHER_free(process.aes_256_gcm);
+    EVP_MD_free(process.sha256);
+    EVP_KDF_free(process.hkdf);
+    memset(&process, 0, sizeof(process));
+    return APR_SUCCESS;
+}
+
+sso_rc sso_crypto_init(sso_ctx_t *ctx, apr_pool_t *process_pool)
+{
+    if (process.ready) {
+        return SSO_OK;
+    }
+    process.aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    process.sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    process.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    if (!process.aes_256_gcm || !process.sha256 || !process.hkdf) {
+        process_reset(NULL);
+        return openssl_fail(ctx, SSO_R_CRYPTO, "OpenSSL lacks AES-256-GCM, SHA-256 or HKDF");
+    }
+    if (apr_threadkey_private_create(&process.thread_key, thread_ciphers_free, process_pool) != APR_SUCCESS) {
+        process.thread_key = NULL;
+        process_reset(NULL);
+        return sso_fail(ctx, SSO_R_CRYPTO, "no key for thread-local data");
+    }
+    apr_pool_cleanup_register(process_pool, NULL, process_reset, apr_pool_cleanup_null);
+    process.ready = true;
+    return SSO_OK;
+}
+
+sso_rc sso_random(sso_ctx_t *ctx, void *data, apr_size_t len)
+{
+    if (len > INT_MAX || RAND_bytes(data, (int)len) != 1) {
+        return openssl_fail(ctx, SSO_R_RANDOM, "RAND_bytes");
+    }
+    return SSO_OK;
+}
+
+void sso_sha256(const void *data, apr_size_t len, unsigned char ret_digest[static SSO_SHA256_BYTES])
+{
+    const EVP_MD *md = process.ready ? process.sha256 : EVP_sha256();
+    unsigned int n = 0;
+    if (EVP_Digest(data, len, ret_digest, &n, md, NULL) != 1 || n != SSO_SHA256_BYTES) {
+        /* SECURITY: digests bind records to applications and browsers. Out of memory is the only way here, and no
+         * value would be a safe one to go on with; APR ends the process on such occasions too. */
+        abort();
+    }
+}
+
+sso_rc sso_derive_key(sso_ctx_t *ctx, const unsigned char key[static SSO_KEY_BYTES], const char *info,
+                      unsigned char ret_key[static SSO_KEY_BYTES])
+{
+    if (!process.ready) {
+        return sso_fail(ctx, SSO_R_CRYPTO, "not initialised");
+    }
+    /* OSSL_PARAM wants what is not const. */
+    unsigned char key_copy[SSO_KEY_BYTES];
+    memcpy(key_copy, key, sizeof(key_copy));
+    char digest[] = OSSL_DIGEST_NAME_SHA2_256;
+    char *info_copy = apr_pstrdup(ctx->pool, info);
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key_copy, sizeof(key_copy)),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info_copy, strlen(info_copy)),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_KDF_CTX *kdf = EVP_KDF_CTX_new(process.hkdf);
+    bool ok = kdf && EVP_KDF_derive(kdf, ret_key, SSO_KEY_BYTES, params) == 1;
+    EVP_KDF_CTX_free(kdf);
+    sso_wipe(key_copy, sizeof(key_copy));
+    if (!ok) {
+        sso_wipe(ret_key, SSO_KEY_BYTES);
+        return openssl_fail(ctx, SSO_R_CRYPTO, "HKDF");
+    }
+    return SSO_OK;
+}
+
+static thread_ciphers_t *thread_ciphers_make(void)
+{
+    thread_ciphers_t *own = OPENSSL_zalloc(sizeof(*own));
+    if (!own) {
+        return NULL;
+    }
+    own->encrypt = EVP_CIPHER_CTX_new();
+    own->decrypt = EVP_CIPHER_CTX_new();
+    bool ok = own->encrypt && own->decrypt &&
+              EVP_EncryptInit_ex(own->encrypt, process.aes_256_gcm, NULL, NULL, NULL) == 1 &&
+              EVP_DecryptInit_ex(own->decrypt, process.aes_256_gcm, NULL, NULL, NULL) == 1 &&
+              apr_threadkey_private_set(own, process.thread_key) == APR_SUCCESS;
+    if (!ok) {
+        thread_ciphers_free(own);
+        return NULL;
+    }
+    return own;
+}
+
+/* The contexts of the calling thread; NULL before sso_crypto_init and when out of memory. */
+static const thread_ciphers_t *thread_ciphers_get(void)
+{
+    void *own = NULL;
+    if (!process.ready || apr_threadkey_private_get(&own, process.thread_key) != APR_SUCCESS) {
+        return NULL;
+    }
+    return own ? own : thread_ciphers_make();
+}
+
+sso_rc sso_aead_encrypt(sso_ctx_t *ctx, const unsigned char key[static SSO_KEY_BYTES],
+                        const unsigned char nonce[static SSO_NONCE_BYTES], const void *aad, apr_size_t aad_len,
+                        const unsigned char *data, apr_size_t len, unsigned char *out,
+                        unsigned char ret_tag[static SSO_TAG_BYTES])
+{
+    const thread_ciphers_t *own = thread_ciphers_get();
+    if (!own) {
+        return openssl_fail(ctx, SSO_R_CRYPTO, "no cipher context, or not initialised");
+    }
+    EVP_CIPHER_CTX *c = own->encrypt;
+    unsigned char rest[EVP_MAX_BLOCK_LENGTH]; /* GCM leaves nothing for the end */
+    int n = 0;
+    bool ok = len <= INT_MAX && aad_len <= INT_MAX && EVP_EncryptInit_ex(c, NULL, NULL, key, nonce) == 1 &&
+              (aad_len == 0 || EVP_EncryptUpdate(c, NULL, &n, aad, (int)aad_len) == 1) &&
+              (len == 0 || EVP_EncryptUpdate(c, out, &n, data, (int)len) == 1) &&
+              EVP_EncryptFinal_ex(c, rest, &n) == 1 &&
+              EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, SSO_TAG_BYTES, ret_tag) == 1;
+    if (!ok) {
+        sso_wipe(out, len);
+        return openssl_fail(ctx, SSO_R_CRYPTO, "AES-256-GCM");
+    }
+    return SSO_OK;
+}
+
+bool sso_aead_decrypt(const unsigned char key[static SSO_KEY_BYTES], const unsigned char nonce[static SSO_NONCE_BYTES],
+                      const void *aad, apr_size_t aad_len, const unsigned char *data, apr_size_t len,
+                      unsigned char *out, const unsigned char tag[static SSO_TAG_BYTES])
+{
+    const thread_ciphers_t *own = thread_ciphers_get();
+    bool ok = false;
+    if (own && len <= INT_MAX && aad_len <= INT_MAX) {
+        EVP_CIPHER_CTX *c = own->decrypt;
+        unsigned char rest[EVP_MAX_BLOCK_LENGTH];
+        unsigned char expected[SSO_TAG_BYTES]; /* OpenSSL wants what is not const */
+        memcpy(expected, tag, sizeof(expected));
+        int n = 0;
+        /* SECURITY: the tag's length is a constant, never the sender's (CVE-2023-37464). */
+        ok = EVP_DecryptInit_ex(c, NULL, NULL, key, nonce) == 1 &&
+             EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, SSO_TAG_BYTES, expected) == 1 &&
+             (aad_len == 0 || EVP_DecryptUpdate(c, NULL, &n, aad, (int)aad_len) == 1) &&
+             (len == 0 || EVP_DecryptUpdate(c, out, &n, data, (int)len) == 1) && EVP_DecryptFinal_ex(c, rest, &n) == 1;
+    }
+    if (!ok) {
+        sso_wipe(out, len);
+        ERR_clear_error();
+    }
+    return ok;
+}
+
+/* SECURITY: OpenSSL's own callback would ask at the terminal and hold up the start of httpd. */
+static int passphrase_refuse(char *text, int size, int writing, void *baton)
+{
+    (void)text;
+    (void)size;
+    (void)writing;
+    (void)baton;
+    return -1;
+}
+
+static X509 *x509_parse(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, passphrase_refuse, NULL) : NULL;
+    BIO_free(bio);
+    return x509;
+}
+
+static EVP_PKEY *private_key_parse(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, passphrase_refuse, NULL) : NULL;
+    BIO_free(bio);
+    return key;
+}
+
+static apr_status_t private_key_cleanup(void *data)
+{
+    EVP_PKEY_free(data);
+    return APR_SUCCESS;
+}
+
+static bool asn1_time_get(const ASN1_TIME *when, apr_time_t *ret_when)
+{
+    struct tm tm = {0};
+    if (ASN1_TIME_to_tm(when, &tm) != 1) {
+        return false;
+    }
+    apr_time_exp_t exp = {.tm_sec = tm.tm_sec,
+                          .tm_min = tm.tm_min,
+                          .tm_hour = tm.tm_hour,
+                          .tm_mday = tm.tm_mday,
+                          .tm_mon = tm.tm_mon,
+                          .tm_year = tm.tm_year};
+    return apr_time_exp_gmt_get(ret_when, &exp) == APR_SUCCESS;
+}
+
+static sso_rc certificate_check(sso_ctx_t *ctx, const X509 *x509, const EVP_PKEY *key)
+{
+    /* Not "RSA-PSS": such a key may forbid what PS256 asks for. */
+    if (!EVP_PKEY_is_a(key, "RSA")) {
+        return sso_fail(ctx, SSO_R_CERTIFICATE, "the private key is no RSA key");
+    }
+    int bits = EVP_PKEY_get_bits(key);
+    if (bits < SSO_RSA_MIN_BITS || bits > SSO_RSA_MAX_BITS) {
+        return sso_fail(ctx, SSO_R_CERTIFICATE, "the private key has %d bits, not %d to %d", bits, SSO_RSA_MIN_BITS,
+                        SSO_RSA_MAX_BITS);
+    }
+    if (X509_check_private_key(x509, key) != 1) {
+        return openssl_fail(ctx, SSO_R_CERTIFICATE, "the private key is not the certificate's");
+    }
+    return SSO_OK;
+}
+
+static sso_rc certificate_fill(sso_ctx_t *ctx, apr_pool_t *pool, X509 *x509, sso_certificate_t *cert)
+{
+    sso_rc rc = certificate_check(ctx, x509, cert->key);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    unsigned char digest[SSO_SHA256_BYTES];
+    unsigned int n = 0;
+    if (X509_digest(x509, process.sha256, digest, &n) != 1 || n != sizeof(digest)) {
+        return openssl_fail(ctx, SSO_R_CERTIFICATE, "the certificate has no thumbprint");
+    }
+    if (!asn1_time_get(X509_get0_notAfter(x509), &cert->expires)) {
+        return openssl_fail(ctx, SSO_R_CERTIFICATE, "the certificate's end of validity is malformed");
+    }
+    cert->thumbprint = sso_base64url(pool, digest, sizeof(digest));
+    return SSO_OK;
+}
+
+sso_rc sso_certificate_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *cert_pem, const char *key_pem,
+                             const sso_certificate_t **ret_cert)
+{
+    if (!process.ready) {
+        return sso_fail(ctx, SSO_R_CRYPTO, "not initialised");
+    }
+    X509 *x509 = x509_parse(cert_pem);
+    if (!x509) {
+        return openssl_fail(ctx, SSO_R_CERTIFICATE, "no certificate in the PEM text");
+    }
+    sso_rc rc;
+    EVP_PKEY *key = private_key_parse(key_pem);
+    if (!key) {
+        rc = openssl_fail(ctx, SSO_R_CERTIFICATE, "no private key without passphrase in the PEM text");
+        goto out;
+    }
+    sso_certificate_t *cert = apr_pcalloc(pool, sizeof(*cert));
+    cert->key = key;
+    rc = certificate_fill(ctx, pool, x509, cert);
+    if (rc != SSO_OK) {
+        EVP_PKEY_free(key);
+        goto out;
+    }
+    apr_pool_cleanup_register(pool, key, private_key_cleanup, apr_pool_cleanup_null);
+    *ret_cert = cert;
+out:
+    X509_free(x509);
+    ERR_clear_error(); /* the PEM readers leave what they tried in the queue even when they succeed */
+    return rc;
+}
+
+const char *sso_certificate_thumbprint(const sso_certificate_t *cert)
+{
+    return cert->thumbprint;
+}
+
+apr_time_t sso_certificate_expires(const sso_certificate_t *cert)
+{
+    return cert->expires;
+}
+
+/* RFC 7518 section 3.5: MGF1 with the same hash, and a salt as long as the hash. */
+static bool ps256_start(EVP_MD_CTX *md_ctx, EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *pss = NULL; /* belongs to md_ctx */
+    return EVP_DigestSignInit(md_ctx, &pss, process.sha256, NULL, key) == 1 &&
+           EVP_PKEY_CTX_set_rsa_padding(pss, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(pss, process.sha256) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(pss, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const void *data, apr_size_t len,
+                            const unsigned char **ret_sig, apr_size_t *ret_sig_len)
+{
+    if (!process.ready) {
+        return sso_fail(ctx, SSO_R_CRYPTO, "not initialised");
+    }
+    EVP_MD_CTX *md_ctx = EVP_MD_CTX_new();
+    unsigned char *sig = NULL;
+    size_t sig_len = 0;
+    bool ok = md_ctx && ps256_start(md_ctx, cert->key) && EVP_DigestSign(md_ctx, NULL, &sig_len, data, len) == 1;
+    if (ok) {
+        sig = apr_palloc(ctx->pool, sig_len);
+        ok = EVP_DigestSign(md_ctx, sig, &sig_len, data, len) == 1;
+    }
+    EVP_MD_CTX_free(md_ctx);
+    if (!ok) {
+        return openssl_fail(ctx, SSO_R_CRYPTO, "PS256");
+    }
+    *ret_sig = sig;
+    *ret_sig_len = sig_len;
+    return SSO_OK;
+}

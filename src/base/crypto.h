@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenSSL's EVP behind few calls that are hard to misuse. The only file that knows OpenSSL. */
+#pragma once
+
+#include "base/result.h"
+
+#define SSO_KEY_BYTES 32
+#define SSO_NONCE_BYTES 12
+#define SSO_TAG_BYTES 16
+#define SSO_SHA256_BYTES 32
+
+/* Fetches the algorithms once, before threads start. Idempotent in a process. SSO_R_CRYPTO when OpenSSL has no
+ * AES-256-GCM or SHA-256. */
+sso_rc sso_crypto_init(sso_ctx_t *ctx, apr_pool_t *process_pool) SSO_MUST_USE;
+
+/* Random bytes for keys, nonces and ids. SSO_R_RANDOM: the caller must refuse. */
+sso_rc sso_random(sso_ctx_t *ctx, void *data, apr_size_t len) SSO_MUST_USE;
+
+void sso_sha256(const void *data, apr_size_t len, unsigned char ret_digest[static SSO_SHA256_BYTES]);
+
+/* HKDF-SHA256 (RFC 5869) without salt; info separates the purposes of the derived keys. */
+sso_rc sso_derive_key(sso_ctx_t *ctx, const unsigned char key[static SSO_KEY_BYTES], const char *info,
+                      unsigned char ret_key[static SSO_KEY_BYTES]) SSO_MUST_USE;
+
+/* AES-256-GCM, tag of 16 bytes always. The cipher context is kept per thread: no lock and no allocation once a thread
+ * has used it. out has room for len bytes and may be data itself. */
+sso_rc sso_aead_encrypt(sso_ctx_t *ctx, const unsigned char key[static SSO_KEY_BYTES],
+                        const unsigned char nonce[static SSO_NONCE_BYTES], const void *aad, apr_size_t aad_len,
+                        const unsigned char *data, apr_size_t len, unsigned char *out,
+                        unsigned char ret_tag[static SSO_TAG_BYTES]) SSO_MUST_USE;
+/* False when the tag does not fit; then out holds nothing of use and is wiped. */
+bool sso_aead_decrypt(const unsigned char key[static SSO_KEY_BYTES], const unsigned char nonce[static SSO_NONCE_BYTES],
+                      const void *aad, apr_size_t aad_len, const unsigned char *data, apr_size_t len,
+                      unsigned char *out, const unsigned char tag[static SSO_TAG_BYTES]);
+
+/* A private key with its certificate, for client assertions. Lives in pool; the key is freed with it. */
+typedef struct sso_certificate_t sso_certificate_t;
+/* Reads PEM texts; key_pem may equal cert_pem (one file for both). Errors: SSO_R_CERTIFICATE (no PEM, no RSA key of
+ * at least SSO_RSA_MIN_BITS, key and certificate differ). */
+sso_rc sso_certificate_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *cert_pem, const char *key_pem,
+                             const sso_certificate_t **ret_cert) SSO_MUST_USE;
+/* base64url of SHA-256 (x5t#S256) of the DER certificate, RFC 7515 4.1.8. Lives with the certificate. */
+const char *sso_certificate_thumbprint(const sso_certificate_t *cert);
+/* End of validity. */
+apr_time_t sso_certificate_expires(const sso_certificate_t *cert);
+/* PS256 (RFC 7518 3.5) over data; the signature in pool of ctx. */
+sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const void *data, apr_size_t len,
+                            const unsigned char **ret_sig, apr_size_t *ret_sig_len) SSO_MUST_USE;

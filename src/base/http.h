@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Outbound HTTP requests with kept connections, verified TLS and bounds. The only file that knows libcurl. */
+#pragma once
+
+#include <apr_tables.h>
+
+#include "base/gate.h"
+#include "base/result.h"
+
+/* How to reach the outside. Immutable; lives with the configuration. */
+typedef struct {
+    const char *ca_file; /* PEM bundle; NULL for the system's */
+    const char *proxy;   /* http://host:port; NULL for none. The environment's proxy variables are not read */
+    apr_interval_time_t connect_timeout;
+    apr_interval_time_t total_timeout;
+} sso_http_policy_t;
+
+typedef struct {
+    const char *url;
+    const sso_http_policy_t *policy;
+    const char *body;           /* NULL: GET; else POST */
+    const char *content_type;   /* of the body */
+    const apr_table_t *headers; /* further request headers, or NULL */
+    apr_size_t max_response;    /* larger: SSO_R_HTTP_SIZE */
+    bool direct;                /* never through the proxy (managed identity) */
+    bool ungated;               /* a background task: does not count against the gate */
+} sso_http_request_t;
+
+typedef struct {
+    int status;
+    const char *body; /* NUL behind the end; lives in ctx->pool */
+    apr_size_t len;
+    int retry_after_s; /* from Retry-After: seconds, or a date less Date/now; 0 none; at most 3600 */
+    apr_time_t date;   /* the Date header, 0 when absent: tells clock trouble */
+} sso_http_response_t;
+
+/* A struct of functions, so that tests put their own in. perform: SSO_OK for any HTTP status; errors SSO_R_HTTP_CONNECT,
+ * _TLS, _TIMEOUT, _SIZE, _BUSY (the gate is full), _FAILED. Redirects are not followed, cookies not kept, no Origin sent. */
+typedef struct sso_http_t {
+    sso_rc (*perform)(struct sso_http_t *http, sso_ctx_t *ctx, const sso_http_request_t *request,
+                      sso_http_response_t *ret_response);
+} sso_http_t;
+
+static inline sso_rc SSO_MUST_USE sso_http_perform(sso_http_t *http, sso_ctx_t *ctx, const sso_http_request_t *request,
+                                                   sso_http_response_t *ret_response)
+{
+    return http->perform(http, ctx, request, ret_response);
+}
+
+/* The libcurl implementation for one process: handles (each with its connections) are kept last-in-first-out in pool, so
+ * sequential calls reuse one connection; DNS and TLS sessions are shared. gate may be NULL. Safe for all threads. */
+sso_rc sso_http_make(sso_ctx_t *ctx, apr_pool_t *pool, sso_gate_t *gate, sso_http_t **ret_http) SSO_MUST_USE;

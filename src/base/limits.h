@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound on what an outsider can make us hold or do, in one place. Sizes are bytes unless named. */
+#pragma once
+
+/* Documents fetched from the authority. */
+#define SSO_MAX_METADATA (64 * 1024)
+#define SSO_MAX_JWKS (256 * 1024)
+#define SSO_MAX_KEYS 64
+/* All header lines of one outbound answer together. */
+#define SSO_MAX_RESPONSE_HEADERS (64 * 1024)
+#define SSO_MAX_TOKEN_RESPONSE (256 * 1024)
+
+/* JSON from outside. */
+#define SSO_MAX_JSON_DEPTH 16
+
+/* JWT in compact serialization: header, and the whole token (200 groups are about 12 KB). */
+#define SSO_MAX_JWT (64 * 1024)
+#define SSO_MAX_JWT_HEADER 4096
+#define SSO_MAX_KID 256
+#define SSO_RSA_MIN_BITS 2048
+#define SSO_RSA_MAX_BITS 8192
+
+/* Claims kept in a session. A name and a value, and the items of a list. */
+#define SSO_MAX_CLAIM_NAME 120
+#define SSO_MAX_CLAIM_VALUE 4096
+#define SSO_MAX_LIST_ITEMS 1500
+
+/* The callback: Entra documents no length of the code; 8 KB is generous. */
+#define SSO_MAX_CODE 8192
+#define SSO_MAX_QUERY_PAIRS 32
+
+/* Return target: a longer one loses its query, then becomes "/", since the sealed state rides in a URL. */
+#define SSO_MAX_RETURN_PATH 2048
+#define SSO_MAX_STATE 4096
+
+/* Cookies: one chunk stays below what every browser stores for one cookie, attributes included. */
+#define SSO_COOKIE_CHUNK 3800
+#define SSO_MAX_COOKIE_CHUNKS 4
+#define SSO_MAX_SEALED (SSO_COOKIE_CHUNK * SSO_MAX_COOKIE_CHUNKS)
+
+/* Key ring file. */
+#define SSO_MAX_KEYFILE (16 * 1024)
+#define SSO_MAX_RING_KEYS 16
+
+/* Secrets read from files and commands. */
+#define SSO_MAX_SECRET (16 * 1024)
+
+/* Outside text in a log line or page. */
+#define SSO_MAX_LOGGED 300
