@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session record in its binary form; it knows nothing of cookies, keys or HTTP. */
+#include "session/record.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+/* version 1 | id 16 | created, ends, seen, revalidated, auth_time 5 x 8 | seven texts | roles | groups | claims
+ * A list is: count 2 | bytes 4 | that many bytes of texts. */
+#define RECORD_VERSION 1
+#define TEXT_OVERHEAD 3
+
+sso_list_t sso_list_make(apr_pool_t *pool, const apr_array_header_t *items)
+{
+    sso_list_t list = {NULL, 0, 0};
+    apr_size_t size = 0;
+    for (int i = 0; i < items->nelts; i++) {
+        size += strlen(APR_ARRAY_IDX(items, i, const char *)) + TEXT_OVERHEAD;
+    }
+    sso_writer_t w;
+    sso_writer_init(&w, pool, size);
+    for (int i = 0; i < items->nelts; i++) {
+        sso_write_text(&w, APR_ARRAY_IDX(items, i, const char *));
+    }
+    if (!w.failed) {
+        list.data = w.data;
+        list.len = w.len;
+        list.count = (unsigned)items->nelts;
+    }
+    return list;
+}
+
+const char *sso_list_next(const sso_list_t *list, apr_size_t *at)
+{
+    if (*at >= list->len) {
+        return NULL;
+    }
+    sso_reader_t r;
+    sso_reader_init(&r, list->data + *at, list->len - *at);
+    const char *text = sso_read_text(&r);
+    *at += r.pos;
+    return text;
+}
+
+const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator)
+{
+    if (list->count == 0) {
+        return NULL;
+    }
+    apr_size_t at = 0;
+    const char *first = sso_list_next(list, &at);
+    if (list->count == 1) {
+        return first;
+    }
+    apr_size_t gap = strlen(separator);
+    /* Each item has three bytes of frame in the packed form, so this is room enough for any separator. */
+    char *joined = apr_palloc(pool, list->len + list->count * gap + 1);
+    char *end = joined;
+    for (const char *item = first; item != NULL; item = sso_list_next(list, &at)) {
+        if (item != first) {
+            memcpy(end, separator, gap);
+            end += gap;
+        }
+        apr_size_t len = strlen(item);
+        memcpy(end, item, len);
+        end += len;
+    }
+    *end = '\0';
+    return joined;
+}
+
+static void write_list(sso_writer_t *w, const sso_list_t *list)
+{
+    sso_write_u16(w, (uint16_t)list->count);
+    sso_write_u32(w, (uint32_t)list->len);
+    sso_write_bytes(w, list->data, list->len);
+}
+
+/* Walks the list once, so that later reads in place cannot meet a surprise. */
+static sso_list_t read_list(sso_reader_t *r)
+{
+    sso_list_t list = {NULL, 0, 0};
+    list.count = sso_read_u16(r);
+    list.len = sso_read_u32(r);
+    list.data = sso_read_bytes(r, list.len);
+    apr_size_t at = 0;
+    unsigned seen = 0;
+    while (!r->failed && at < list.len) {
+        if (sso_list_next(&list, &at) == NULL) {
+            r->failed = true;
+        }
+        seen++;
+    }
+    if (seen != list.count) {
+        r->failed = true;
+    }
+    return list;
+}
+
+sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t max, const unsigned char **ret_data,
+                       apr_size_t *ret_len)
+{
+    sso_writer_t w;
+    sso_writer_init(&w, ctx->pool, max);
+    sso_write_u8(&w, RECORD_VERSION);
+    sso_write_bytes(&w, record->id, sizeof(record->id));
+    sso_write_i64(&w, record->created);
+    sso_write_i64(&w, record->ends);
+    sso_write_i64(&w, record->seen);
+    sso_write_i64(&w, record->revalidated);
+    sso_write_i64(&w, record->auth_time);
+    sso_write_text(&w, record->sid);
+    sso_write_text(&w, record->tid);
+    sso_write_text(&w, record->oid);
+    sso_write_text(&w, record->username);
+    sso_write_text(&w, record->name);
+    sso_write_text(&w, record->email);
+    sso_write_text(&w, record->login_hint);
+    write_list(&w, &record->roles);
+    write_list(&w, &record->groups);
+    write_list(&w, &record->claims);
+    if (w.failed) {
+        return sso_fail(ctx, SSO_R_SESSION_SIZE, "more than %" APR_SIZE_T_FMT " bytes of claims", max);
+    }
+    *ret_data = w.data;
+    *ret_len = w.len;
+    return SSO_OK;
+}
+
+/* The number of a claim's values: plain decimals in their one spelling, else -1. apr_atoi64 alone would take blanks, signs
+ * and whatever stands behind the digits. */
+static apr_int64_t values_of(const char *text)
+{
+    apr_size_t len = text == NULL ? 0 : strlen(text);
+    if (len == 0 || len > 4 || strspn(text, "0123456789") != len || (text[0] == '0' && len > 1)) {
+        return -1;
+    }
+    return apr_atoi64(text);
+}
+
+/* The frame of the claims list: name, count, that many values. */
+static bool claims_well_formed(const sso_list_t *claims)
+{
+    apr_size_t at = 0;
+    const char *name;
+    while ((name = sso_list_next(claims, &at)) != NULL) {
+        apr_int64_t values = values_of(sso_list_next(claims, &at));
+        if (*name == '\0' || values < 0 || values > SSO_MAX_LIST_ITEMS) {
+            return false;
+        }
+        for (; values > 0; values--) {
+            if (sso_list_next(claims, &at) == NULL) {
+                return false;
+            }
+        }
+    }
+    return at == claims->len;
+}
+
+static bool times_in_order(const sso_record_t *record)
+{
+    /* SECURITY: the cap is checked where the record is read, so not even a record sealed by a faulty version can live
+     * longer. The order also keeps the sums below from overflowing. */
+    return record->created > 0 && record->created < APR_INT64_MAX / 2 && record->ends > record->created &&
+           record->ends - record->created <= SSO_SESSION_CAP && record->seen >= record->created &&
+           record->seen <= record->ends && record->revalidated >= record->created &&
+           record->revalidated <= record->ends && record->auth_time >= 0;
+}
+
+sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t len, sso_record_t *ret_record)
+{
+    sso_record_t record;
+    sso_reader_t r;
+    sso_reader_init(&r, data, len);
+    uint8_t version = sso_read_u8(&r);
+    if (version != RECORD_VERSION) {
+        return sso_fail(ctx, SSO_R_SESSION_FORMAT, "version %u", (unsigned)version);
+    }
+    const unsigned char *id = sso_read_bytes(&r, sizeof(record.id));
+    record.created = sso_read_i64(&r);
+    record.ends = sso_read_i64(&r);
+    record.seen = sso_read_i64(&r);
+    record.revalidated = sso_read_i64(&r);
+    record.auth_time = sso_read_i64(&r);
+    record.sid = sso_read_text(&r);
+    record.tid = sso_read_text(&r);
+    record.oid = sso_read_text(&r);
+    record.username = sso_read_text(&r);
+    record.name = sso_read_text(&r);
+    record.email = sso_read_text(&r);
+    record.login_hint = sso_read_text(&r);
+    record.roles = read_list(&r);
+    record.groups = read_list(&r);
+    record.claims = read_list(&r);
+    if (id == NULL || !sso_reader_done(&r) || !claims_well_formed(&record.claims)) {
+        return sso_fail(ctx, SSO_R_SESSION_FORMAT, "the fields do not add up");
+    }
+    memcpy(record.id, id, sizeof(record.id));
+    if (!times_in_order(&record) || *record.tid == '\0' || *record.oid == '\0') {
+        return sso_fail(ctx, SSO_R_SESSION_FORMAT, "the times are out of order, or the user has no key");
+    }
+    *ret_record = record;
+    return SSO_OK;
+}
+
+sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,
+                        apr_interval_time_t idle, apr_interval_time_t skew)
+{
+    if (record->created > ctx->now + skew) {
+        return sso_fail(ctx, SSO_R_SESSION_FUTURE, "made %" APR_TIME_T_FMT " s from now",
+                        apr_time_sec(record->created - ctx->now));
+    }
+    if (ctx->now >= record->ends || ctx->now >= record->created + max_age) {
+        return sso_fail(ctx, SSO_R_SESSION_OVER, "made %" APR_TIME_T_FMT " s ago",
+                        apr_time_sec(ctx->now - record->created));
+    }
+    if (idle > 0 && ctx->now - record->seen > idle) {
+        return sso_fail(ctx, SSO_R_SESSION_IDLE, "last seen %" APR_TIME_T_FMT " s ago",
+                        apr_time_sec(ctx->now - record->seen));
+    }
+    return SSO_OK;
+}
+
+bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interval_time_t idle)
+{
+    if (idle <= 0) {
+        return false;
+    }
+    apr_interval_time_t step = idle / 10;
+    if (step > apr_time_from_sec(300)) {
+        step = apr_time_from_sec(300);
+    }
+    return now - record->seen >= step;
+}
+
+bool sso_record_claim(const sso_record_t *record, const char *name, sso_list_t *ret_values)
+{
+    const sso_list_t *claims = &record->claims;
+    apr_size_t at = 0;
+    const char *found;
+    while ((found = sso_list_next(claims, &at)) != NULL) {
+        apr_int64_t values = values_of(sso_list_next(claims, &at));
+        apr_size_t begin = at;
+        for (apr_int64_t i = 0; i < values; i++) {
+            (void)sso_list_next(claims, &at);
+        }
+        if (strcmp(found, name) == 0) {
+            ret_values->data = claims->data + begin;
+            ret_values->len = at - begin;
+            ret_values->count = (unsigned)values;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session record: what a session is, its binary form, and all its time rules as pure functions of now. */
+#pragma once
+
+#include <stdint.h>
+
+#include <apr_tables.h>
+
+#include "base/result.h"
+
+/* No session outlives this, whatever the configuration or the cookie says (design 6). */
+#define SSO_SESSION_CAP apr_time_from_sec(8 * 60 * 60)
+#define SSO_SESSION_ID_BYTES 16
+
+/* A list of texts in its packed form: read in place, never turned into an array. */
+typedef struct {
+    const unsigned char *data;
+    apr_size_t len;
+    unsigned count;
+} sso_list_t;
+
+/* Packs an array of const char * into pool. */
+sso_list_t sso_list_make(apr_pool_t *pool, const apr_array_header_t *items);
+/* The items one after the other: *at begins as 0; NULL at the end. Texts live as long as the list. */
+const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
+/* All items with separator between them; one item is given without a copy, none as NULL. */
+const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);
+
+/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes. */
+typedef struct {
+    unsigned char id[SSO_SESSION_ID_BYTES];
+    apr_time_t created;
+    apr_time_t ends; /* created + max age; no code path moves it */
+    apr_time_t seen; /* last request that was let in, to the coarseness of sso_record_touch_due */
+    apr_time_t revalidated;
+    apr_time_t auth_time; /* 0 when Entra named none */
+    const char *sid;
+    const char *tid;
+    const char *oid;
+    const char *username; /* preferred_username */
+    const char *name;
+    const char *email;
+    const char *login_hint;
+    sso_list_t roles;
+    sso_list_t groups;
+    sso_list_t claims; /* further claims, packed: name, number of values as text, values ... */
+} sso_record_t;
+
+/* The binary form in ctx->pool. SSO_R_SESSION_SIZE when larger than max. */
+sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t max, const unsigned char **ret_data,
+                       apr_size_t *ret_len) SSO_MUST_USE;
+/* Reads the form in place: data must outlive the record. SSO_R_SESSION_FORMAT for anything that pack would not have
+ * written, times out of order and a span above the cap among it. */
+sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t len, sso_record_t *ret_record)
+    SSO_MUST_USE;
+
+/* The time rules at ctx->now. max_age shortens what the record says, never lengthens it; idle 0 is off; a record up to skew
+ * in the future is another node's clock. Errors: SSO_R_SESSION_OVER, _IDLE, _FUTURE. */
+sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,
+                        apr_interval_time_t idle, apr_interval_time_t skew) SSO_MUST_USE;
+/* True when seen is old enough to be worth a new cookie: a tenth of the idle time, five minutes at most. */
+bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interval_time_t idle);
+
+/* Values of a further claim; false when the session does not hold it. */
+bool sso_record_claim(const sso_record_t *record, const char *name, sso_list_t *ret_values);

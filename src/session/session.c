@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and writing the session cookie; the only code that turns a cookie into a session. */
+#include "session/session.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                        sso_record_t *ret_record)
+{
+    if (cookies->session == NULL) {
+        return sso_fail(ctx, cookies->broken ? SSO_R_SESSION_CHUNKS : SSO_R_SESSION_NONE, "no whole cookie");
+    }
+    unsigned char *data;
+    apr_size_t len;
+    sso_rc rc = sso_open(ctx, policy->keyring, SSO_PURPOSE_SESSION, policy->binding, cookies->session,
+                         cookies->session_len, &data, &len);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    sso_record_t record;
+    rc = sso_record_unpack(ctx, data, len, &record);
+    if (rc == SSO_OK) {
+        rc = sso_record_check(ctx, &record, policy->max_age, policy->idle, policy->skew);
+    }
+    if (rc == SSO_OK) {
+        *ret_record = record;
+    }
+    return rc;
+}
+
+sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record)
+{
+    /* SECURITY: always a new id, so that a session planted in a browser never becomes somebody's (session fixation). */
+    sso_rc rc = sso_random(ctx, record->id, sizeof(record->id));
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    record->created = ctx->now;
+    record->seen = ctx->now;
+    record->revalidated = ctx->now;
+    record->ends = ctx->now + (policy->max_age < SSO_SESSION_CAP ? policy->max_age : SSO_SESSION_CAP);
+    return SSO_OK;
+}
+
+sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record,
+                         unsigned sent_parts, apr_array_header_t *lines)
+{
+    const unsigned char *data;
+    apr_size_t len;
+    const char *sealed;
+    sso_rc rc = sso_record_pack(ctx, record, SSO_MAX_SEALED, &data, &len);
+    if (rc == SSO_OK) {
+        rc = sso_seal(ctx, policy->keyring, SSO_PURPOSE_SESSION, policy->binding, data, len, &sealed);
+    }
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    /* A cookie that the browser then sends in a header line longer than httpd reads would lock its owner out of the whole
+     * site with a 400: better no session at all, and a reason. */
+    if (strlen(sealed) > policy->max_cookie ||
+        !sso_cookie_set_session(ctx->pool, &policy->cookies, sealed, sent_parts, lines)) {
+        return sso_fail(ctx, SSO_R_SESSION_SIZE, "%" APR_SIZE_T_FMT " bytes, room for %" APR_SIZE_T_FMT
+                        " in one Cookie header (LimitRequestFieldSize)", strlen(sealed), policy->max_cookie);
+    }
+    return SSO_OK;
+}

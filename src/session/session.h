@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session as the browser carries it: record, seal and cookies together. */
+#pragma once
+
+#include "base/seal.h"
+#include "session/cookie.h"
+#include "session/record.h"
+
+/* The session rules of one application. Immutable. */
+typedef struct {
+    const sso_keyring_t *keyring;
+    unsigned char binding[SSO_BINDING_BYTES]; /* of tenant, client and public origin (or cookie domain) */
+    sso_cookie_policy_t cookies;
+    apr_interval_time_t max_age; /* at most SSO_SESSION_CAP */
+    apr_interval_time_t idle;    /* 0: off */
+    apr_interval_time_t skew;
+    apr_size_t max_cookie; /* bytes that all session cookies of a request may take together */
+} sso_session_policy_t;
+
+/* Opens the session of a request at ctx->now. The record points into ctx->pool. This is the signed-in request's path: no
+ * lock, no I/O. Errors: SSO_R_SESSION_*, SSO_R_SEAL_*: each means a fresh sign-in, never an error page. */
+sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                        sso_record_t *ret_record) SSO_MUST_USE;
+
+/* Gives record a new random id and its times: created now, ends at the max age. */
+sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record) SSO_MUST_USE;
+
+/* Seals record and adds its Set-Cookie values to lines. Errors: SSO_R_SESSION_SIZE, those of sealing. */
+sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record,
+                         unsigned sent_parts, apr_array_header_t *lines) SSO_MUST_USE;
