@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small constructors of requests and answers. */
+#include "flow/flow.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+
+void sso_answer_init(sso_answer_t *answer, apr_pool_t *pool)
+{
+    memset(answer, 0, sizeof(*answer));
+    answer->cookies = apr_array_make(pool, 4, sizeof(const char *));
+    answer->retry_path = "/";
+}
+
+void sso_answer_redirect(sso_answer_t *answer, const char *location)
+{
+    answer->kind = SSO_ANSWER_REDIRECT;
+    answer->location = location;
+}
+
+void sso_answer_fault(sso_answer_t *answer, const char *retry_path)
+{
+    answer->kind = SSO_ANSWER_FAULT;
+    answer->retry_path = retry_path;
+}
+
+const char *sso_request_header(const sso_request_t *request, const char *name)
+{
+    const char *value = request->header(request->baton, name);
+    return value == NULL ? "" : value;
+}
+
+const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path)
+{
+    return apr_pstrcat(pool, site->origin->text, site->path, "/login?rd=", sso_percent_encode(pool, return_path), NULL);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seam between the use cases and whoever serves them: a plain request in, a plain answer out. No request_rec. */
+#pragma once
+
+#include <apr_tables.h>
+
+#include "base/url.h"
+#include "entra/authority.h"
+#include "entra/credential.h"
+#include "session/session.h"
+
+/* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority is
+ * of the process. */
+typedef struct {
+    sso_authority_t *authority;
+    sso_credential_t *credential;
+    const sso_http_policy_t *http_policy;
+    const char *client_id;
+    const char *scope; /* as sent to Entra, "openid profile email" included */
+    const apr_array_header_t *allowed_tenants; /* const char * GUIDs, or NULL */
+    bool any_tenant;
+    apr_interval_time_t skew;
+    const sso_origin_t *origin;
+    const char *path;         /* EntraPath, "/.entra" */
+    const char *redirect_uri; /* origin + path + "/callback" */
+    const apr_array_header_t *claims; /* further claims that a session keeps, const char * */
+    sso_session_policy_t session;
+} sso_site_t;
+
+typedef struct {
+    const char *method;
+    const char *host; /* as the browser asked for, without port; NULL when unknown */
+    const char *path; /* path and query as they came, for the return target */
+    const char *query; /* raw, NULL for none */
+    const sso_cookies_t *cookies;
+    const char *(*header)(const void *baton, const char *name); /* request header or NULL */
+    const void *baton;
+} sso_request_t;
+
+typedef enum {
+    SSO_ANSWER_REDIRECT, /* 302 to location */
+    SSO_ANSWER_FAULT,    /* the fault in the context, as page or JSON */
+    SSO_ANSWER_CONFIRM,  /* page that asks for a click to sign out */
+    SSO_ANSWER_GOODBYE   /* page that says: you are signed out */
+} sso_answer_kind_t;
+
+typedef struct {
+    sso_answer_kind_t kind;
+    const char *location;      /* absolute URL of a redirect */
+    apr_array_header_t *cookies; /* Set-Cookie values, const char * */
+    const char *retry_path;    /* where "try again" leads, a path of this site */
+    const char *correlation_id; /* of a sign-in, NULL else */
+    const char *allow;         /* for 405 */
+    bool signed_in;            /* a session was made; record tells whose */
+    sso_record_t record;
+} sso_answer_t;
+
+/* An empty answer in pool. */
+void sso_answer_init(sso_answer_t *answer, apr_pool_t *pool);
+/* Shorthands that fill kind and location. */
+void sso_answer_redirect(sso_answer_t *answer, const char *location);
+/* rc must be the context's fault. */
+void sso_answer_fault(sso_answer_t *answer, const char *retry_path);
+
+/* Header look-up that never gives NULL. */
+const char *sso_request_header(const sso_request_t *request, const char *name);
+
+/* URL of an endpoint of ours with one query parameter: origin, EntraPath, endpoint, "?rd=" and the encoded target. */
+const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path);

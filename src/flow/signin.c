@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sign-in. Every path ends in an answer; a code is redeemed at one place, after every check that needs no code. */
+#include "flow/signin.h"
+
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "entra/idtoken.h"
+#include "entra/oauth.h"
+#include "flow/state.h"
+#include "session/identity.h"
+
+/* A random GUID (version 4) that Entra's log and ours both show. */
+static const char *make_correlation_id(sso_ctx_t *ctx)
+{
+    unsigned char b[16];
+    if (sso_random(ctx, b, sizeof(b)) != SSO_OK) {
+        /* Only a label: the sign-in itself fails for the same want when it makes its state. */
+        sso_fault_clear(ctx);
+        return NULL;
+    }
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    const char *h = sso_hex(ctx->pool, b, sizeof(b));
+    return apr_psprintf(ctx->pool, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
+}
+
+/* Our own endpoints are no page to come back to; `login` as a target would go round for ever. */
+static const char *page_of(const sso_site_t *site, const char *return_path)
+{
+    apr_size_t len = strlen(site->path);
+    if (strncmp(return_path, site->path, len) == 0 && strchr("/?", return_path[len]) != NULL) {
+        return "/";
+    }
+    return return_path;
+}
+
+static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const char *return_path, unsigned attempts,
+                         sso_state_t *state)
+{
+    state->kind = SSO_STATE_SIGN_IN;
+    state->attempts = attempts;
+    state->issued = ctx->now;
+    state->return_path = return_path;
+    memcpy(state->browser, login->browser, sizeof(state->browser));
+    sso_rc rc = sso_random(ctx, state->nonce, sizeof(state->nonce));
+    return rc != SSO_OK ? rc : sso_random(ctx, state->verifier, sizeof(state->verifier));
+}
+
+static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
+                                 sso_answer_t *answer)
+{
+    const sso_authority_view_t *view;
+    const char *sealed;
+    sso_rc rc = sso_authority_view(ctx, site->authority, &view);
+    if (rc == SSO_OK) {
+        rc = sso_state_seal(ctx, site, state, &sealed);
+    }
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    answer->correlation_id = make_correlation_id(ctx);
+    sso_authorize_t authorize = {
+        .client_id = site->client_id,
+        .redirect_uri = site->redirect_uri,
+        .scope = site->scope,
+        .state = sealed,
+        .nonce = sso_state_nonce(ctx->pool, state),
+        .code_verifier = sso_state_verifier(ctx->pool, state),
+        .correlation_id = answer->correlation_id,
+    };
+    sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
+    return SSO_OK;
+}
+
+/* The explanation in the place of one more round. The cookie goes, so that "try again" starts from nothing. */
+static void stop_loop(sso_ctx_t *ctx, const sso_site_t *site, const char *return_path, sso_answer_t *answer)
+{
+    sso_fault_clear(ctx);
+    (void)!sso_fail(ctx, SSO_R_SIGNIN_LOOP, "the browser does not keep or send our cookies");
+    sso_cookie_end_login(ctx->pool, &site->session.cookies, answer->cookies);
+    sso_answer_fault(answer, return_path);
+}
+
+static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
+                  unsigned attempts, sso_answer_t *answer)
+{
+    sso_login_t login;
+    sso_state_t state;
+    sso_rc rc = SSO_OK;
+    return_path = page_of(site, return_path);
+    bool known = sso_login_read(ctx, site, request->cookies, &login);
+    if (attempts >= SSO_MAX_ATTEMPTS || (known && sso_login_is_looping(ctx, &login))) {
+        stop_loop(ctx, site, return_path, answer);
+        return;
+    }
+    if (!known) {
+        rc = sso_login_make(ctx, &login);
+    }
+    if (rc == SSO_OK && !known) {
+        rc = sso_login_write(ctx, site, &login, answer->cookies);
+    }
+    if (rc == SSO_OK) {
+        rc = make_state(ctx, &login, return_path, attempts, &state);
+    }
+    if (rc == SSO_OK) {
+        rc = authorize_location(ctx, site, &state, answer);
+    }
+    if (rc != SSO_OK) {
+        sso_answer_fault(answer, return_path);
+    }
+}
+
+void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
+                      sso_answer_t *ret_answer)
+{
+    sso_answer_init(ret_answer, ctx->pool);
+    if (request->host != NULL && apr_cstr_casecmp(request->host, site->origin->host) != 0) {
+        sso_answer_redirect(ret_answer, sso_login_url(ctx->pool, site, return_path));
+        return;
+    }
+    start(ctx, site, request, return_path, 0, ret_answer);
+}
+
+static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *method, sso_answer_t *answer)
+{
+    if (strcmp(request->method, method) == 0) {
+        return true;
+    }
+    answer->allow = method;
+    (void)!sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(ctx->pool, request->method));
+    sso_answer_fault(answer, "/");
+    return false;
+}
+
+void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
+{
+    apr_table_t *pairs;
+    const char *target = NULL;
+    sso_answer_init(ret_answer, ctx->pool);
+    if (!method_is(ctx, request, "GET", ret_answer)) {
+        return;
+    }
+    sso_rc rc = sso_query_parse(ctx, request->query, &pairs);
+    if (rc == SSO_OK) {
+        rc = sso_query_one(ctx, pairs, "rd", &target);
+    }
+    if (rc != SSO_OK) {
+        sso_answer_fault(ret_answer, "/");
+        return;
+    }
+    start(ctx, site, request, sso_return_path(ctx->pool, site->origin, target), 0, ret_answer);
+}
+
+/* Begins again by itself, for a callback that failed for a stale reason; counted, so that it ends. */
+static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
+                        sso_answer_t *answer)
+{
+    sso_debug(ctx, "sign-in begins again: %s", sso_reason(ctx->fault.rc)->sentence);
+    sso_fault_clear(ctx);
+    start(ctx, site, request, state->return_path, state->attempts + 1, answer);
+}
+
+static void go_to_page(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, sso_answer_t *answer)
+{
+    sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, state->return_path, NULL));
+}
+
+/* A session at least as young as the state: this callback was reloaded, or another tab finished first. Its code is not
+ * needed. */
+static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
+                                const sso_state_t *state)
+{
+    sso_record_t record;
+    bool has = sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK &&
+               record.created >= state->issued;
+    /* No session is the usual case of a callback. */
+    sso_fault_clear(ctx);
+    return has;
+}
+
+static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
+                     const char *correlation_id, sso_record_t *record)
+{
+    const sso_authority_view_t *view;
+    sso_tokens_t tokens;
+    sso_idtoken_t token;
+    sso_redeem_t request = {
+        .client_id = site->client_id,
+        .credential = site->credential,
+        .redirect_uri = site->redirect_uri,
+        .scope = site->scope,
+        .code = code,
+        .code_verifier = sso_state_verifier(ctx->pool, state),
+        .correlation_id = correlation_id,
+    };
+    sso_idtoken_rules_t rules = {
+        .client_id = site->client_id,
+        .allowed_tenants = site->allowed_tenants,
+        .any_tenant = site->any_tenant,
+        .skew = site->skew,
+        .nonce = sso_state_nonce(ctx->pool, state),
+    };
+    sso_rc rc = sso_authority_view(ctx, site->authority, &view);
+    if (rc == SSO_OK) {
+        rc = sso_code_redeem(ctx, site->authority, view->metadata, &request, &tokens);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_idtoken_open(ctx, site->authority, &rules, tokens.id_token, &token);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_identity_fill(ctx, &token, site->claims, record);
+    }
+    return rc;
+}
+
+static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_login_t *login,
+                           sso_answer_t *answer)
+{
+    sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
+    if (rc == SSO_OK) {
+        rc = sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
+    }
+    if (rc == SSO_OK) {
+        sso_login_count(ctx, login);
+        rc = sso_login_write(ctx, site, login, answer->cookies);
+    }
+    return rc;
+}
+
+/* The part of the callback that needs its code: everything that could be refused without it has been. */
+static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
+                   sso_login_t *login, const char *code, sso_answer_t *answer)
+{
+    answer->correlation_id = make_correlation_id(ctx);
+    sso_rc rc = redeem(ctx, site, state, code, answer->correlation_id, &answer->record);
+    if (rc == SSO_R_TOKEN_GRANT) {
+        start_again(ctx, site, request, state, answer);
+        return;
+    }
+    if (rc == SSO_OK) {
+        rc = make_session(ctx, site, request, login, answer);
+    }
+    if (rc != SSO_OK) {
+        /* No half of a session may go out with an error. */
+        apr_array_clear(answer->cookies);
+        sso_answer_fault(answer, state->return_path);
+        return;
+    }
+    answer->signed_in = true;
+    go_to_page(ctx, site, state, answer);
+}
+
+/* Entra's logout brings the browser back here too, since only this URI is registered: without code or error, and with the
+ * state where Entra echoes it. */
+static void come_back_from_logout(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_answer_t *answer)
+{
+    sso_state_t state;
+    answer->kind = SSO_ANSWER_GOODBYE;
+    if (text == NULL) {
+        return;
+    }
+    if (sso_state_open(ctx, site, text, &state) != SSO_OK || state.kind != SSO_STATE_SIGN_OUT ||
+        ctx->now - state.issued > SSO_STATE_LIFE) {
+        sso_fault_clear(ctx);
+    } else if (*state.return_path != '\0') {
+        go_to_page(ctx, site, &state, answer);
+    }
+}
+
+static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_state)
+{
+    apr_table_t *pairs;
+    bool is = sso_query_parse(ctx, query, &pairs) == SSO_OK && apr_table_get(pairs, "code") == NULL &&
+              apr_table_get(pairs, "error") == NULL && sso_query_one(ctx, pairs, "state", ret_state) == SSO_OK;
+    /* What is malformed is reported by the callback's own parser. */
+    sso_fault_clear(ctx);
+    return is;
+}
+
+void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
+                         sso_answer_t *ret_answer)
+{
+    sso_callback_t callback;
+    sso_state_t state;
+    sso_login_t login;
+    const char *echoed = NULL;
+    sso_answer_init(ret_answer, ctx->pool);
+    if (!method_is(ctx, request, "GET", ret_answer)) {
+        return;
+    }
+    if (is_from_logout(ctx, request->query, &echoed)) {
+        come_back_from_logout(ctx, site, echoed, ret_answer);
+        return;
+    }
+    if (sso_callback_parse(ctx, request->query, &callback) != SSO_OK ||
+        sso_state_open(ctx, site, callback.state, &state) != SSO_OK) {
+        sso_answer_fault(ret_answer, "/");
+        return;
+    }
+    if (has_younger_session(ctx, site, request, &state)) {
+        go_to_page(ctx, site, &state, ret_answer);
+        return;
+    }
+    if (state.kind != SSO_STATE_SIGN_IN || ctx->now - state.issued > SSO_STATE_LIFE ||
+        state.issued > ctx->now + site->skew) {
+        (void)!sso_fail(ctx, SSO_R_STATE_EXPIRED, "made %" APR_TIME_T_FMT " s ago",
+                        apr_time_sec(ctx->now - state.issued));
+        start_again(ctx, site, request, &state, ret_answer);
+        return;
+    }
+    /* SECURITY: login CSRF. A callback that another browser began is never redeemed here. */
+    if (!sso_login_read(ctx, site, request->cookies, &login) ||
+        !sso_bytes_equal(login.browser, state.browser, sizeof(login.browser))) {
+        (void)!sso_fail(ctx, SSO_R_STATE_BROWSER, "attempt %u", state.attempts + 1);
+        start_again(ctx, site, request, &state, ret_answer);
+        return;
+    }
+    if (callback.error != NULL) {
+        (void)!sso_callback_error(ctx, &callback);
+        sso_answer_fault(ret_answer, state.return_path);
+        return;
+    }
+    finish(ctx, site, request, &state, &login, callback.code, ret_answer);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sign-out: this site's session, and the one at Entra (OpenID Connect RP-Initiated Logout 1.0). */
+#pragma once
+
+#include "flow/flow.h"
+
+/* The `logout` endpoint: logout?rd=/path. POST from this site, or GET that this site or the person began, ends the session;
+ * everything else gets a page that asks for a click, since a foreign image must not sign anybody out. */
+void sso_signout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State and login cookie in their binary forms. */
+#include "flow/state.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+#define FORM_VERSION 1
+/* Three finished sign-ins within this span and still no session: the browser does not keep it. */
+#define LOOP_SPAN apr_time_from_sec(120)
+
+const char *sso_state_nonce(apr_pool_t *pool, const sso_state_t *state)
+{
+    return sso_base64url(pool, state->nonce, sizeof(state->nonce));
+}
+
+const char *sso_state_verifier(apr_pool_t *pool, const sso_state_t *state)
+{
+    return sso_base64url(pool, state->verifier, sizeof(state->verifier));
+}
+
+sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char **ret_text)
+{
+    sso_writer_t w;
+    sso_writer_init(&w, ctx->pool, SSO_MAX_RETURN_PATH + 128);
+    sso_write_u8(&w, FORM_VERSION);
+    sso_write_u8(&w, (uint8_t)state->kind);
+    sso_write_u8(&w, (uint8_t)state->attempts);
+    sso_write_i64(&w, state->issued);
+    sso_write_bytes(&w, state->browser, sizeof(state->browser));
+    sso_write_bytes(&w, state->nonce, sizeof(state->nonce));
+    sso_write_bytes(&w, state->verifier, sizeof(state->verifier));
+    sso_write_text(&w, state->return_path);
+    if (w.failed) {
+        return sso_fail(ctx, SSO_R_CRYPTO, "the return path is longer than its bound");
+    }
+    return sso_seal(ctx, site->session.keyring, SSO_PURPOSE_STATE, site->session.binding, w.data, w.len, ret_text);
+}
+
+static void copy_or_fail(sso_reader_t *r, unsigned char *to, apr_size_t len)
+{
+    const unsigned char *from = sso_read_bytes(r, len);
+    if (from != NULL) {
+        memcpy(to, from, len);
+    }
+}
+
+sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_state_t *ret_state)
+{
+    unsigned char *data;
+    apr_size_t len;
+    apr_size_t text_len = strlen(text);
+    if (text_len > SSO_MAX_STATE ||
+        sso_open(ctx, site->session.keyring, SSO_PURPOSE_STATE, site->session.binding, text, text_len, &data, &len) !=
+            SSO_OK) {
+        /* One reason for all that does not open: whoever sends it learns nothing, and the page is the same. */
+        sso_fault_clear(ctx);
+        return sso_fail(ctx, SSO_R_STATE_INVALID, "%" APR_SIZE_T_FMT " characters", text_len);
+    }
+    sso_state_t state;
+    sso_reader_t r;
+    sso_reader_init(&r, data, len);
+    unsigned version = sso_read_u8(&r);
+    unsigned kind = sso_read_u8(&r);
+    state.kind = (sso_state_kind_t)kind;
+    state.attempts = sso_read_u8(&r);
+    state.issued = sso_read_i64(&r);
+    copy_or_fail(&r, state.browser, sizeof(state.browser));
+    copy_or_fail(&r, state.nonce, sizeof(state.nonce));
+    copy_or_fail(&r, state.verifier, sizeof(state.verifier));
+    state.return_path = sso_read_text(&r);
+    if (!sso_reader_done(&r) || version != FORM_VERSION ||
+        (kind != SSO_STATE_SIGN_IN && kind != SSO_STATE_SIGN_OUT)) {
+        return sso_fail(ctx, SSO_R_STATE_INVALID, "of another version");
+    }
+    sso_wipe_later(ctx->pool, data, len);
+    *ret_state = state;
+    return SSO_OK;
+}
+
+bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t *cookies, sso_login_t *ret_login)
+{
+    unsigned char *data;
+    apr_size_t len;
+    if (cookies->login == NULL ||
+        sso_open(ctx, site->session.keyring, SSO_PURPOSE_LOGIN, site->session.binding, cookies->login,
+                 strlen(cookies->login), &data, &len) != SSO_OK) {
+        /* A stale login cookie is replaced, not complained of. */
+        sso_fault_clear(ctx);
+        return false;
+    }
+    sso_reader_t r;
+    sso_reader_init(&r, data, len);
+    unsigned version = sso_read_u8(&r);
+    copy_or_fail(&r, ret_login->browser, sizeof(ret_login->browser));
+    ret_login->completed = sso_read_u8(&r);
+    ret_login->since = sso_read_i64(&r);
+    return sso_reader_done(&r) && version == FORM_VERSION;
+}
+
+sso_rc sso_login_make(sso_ctx_t *ctx, sso_login_t *ret_login)
+{
+    memset(ret_login, 0, sizeof(*ret_login));
+    ret_login->since = ctx->now;
+    return sso_random(ctx, ret_login->browser, sizeof(ret_login->browser));
+}
+
+sso_rc sso_login_write(sso_ctx_t *ctx, const sso_site_t *site, const sso_login_t *login, apr_array_header_t *lines)
+{
+    sso_writer_t w;
+    sso_writer_init(&w, ctx->pool, 64);
+    sso_write_u8(&w, FORM_VERSION);
+    sso_write_bytes(&w, login->browser, sizeof(login->browser));
+    sso_write_u8(&w, (uint8_t)login->completed);
+    sso_write_i64(&w, login->since);
+    const char *sealed;
+    sso_rc rc = sso_seal(ctx, site->session.keyring, SSO_PURPOSE_LOGIN, site->session.binding, w.data, w.len, &sealed);
+    if (rc == SSO_OK) {
+        sso_cookie_set_login(ctx->pool, &site->session.cookies, sealed, lines);
+    }
+    return rc;
+}
+
+void sso_login_count(sso_ctx_t *ctx, sso_login_t *login)
+{
+    if (ctx->now - login->since > LOOP_SPAN || ctx->now < login->since) {
+        login->completed = 0;
+        login->since = ctx->now;
+    }
+    if (login->completed < SSO_MAX_ATTEMPTS) {
+        login->completed++;
+    }
+}
+
+bool sso_login_is_looping(const sso_ctx_t *ctx, const sso_login_t *login)
+{
+    return login->completed >= SSO_MAX_ATTEMPTS && ctx->now >= login->since && ctx->now - login->since <= LOOP_SPAN;
+}
