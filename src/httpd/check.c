@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds out which virtual hosts use Entra, and has each judged. httpd itself says "Syntax OK" to an AuthType that nobody
+ * serves; here that is a mistake with a name. */
+#include "build_config.h"
+
+#include "httpd/check.h"
+
+#include <string.h>
+
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_cstr.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "httpd/site.h"
+
+extern module entra_sso_module;
+APLOG_USE_MODULE(entra_sso);
+
+static bool is_auth_type_entra(apr_pool_t *pool, const ap_directive_t *directive)
+{
+    if (apr_cstr_casecmp(directive->directive, "AuthType") != 0) {
+        return false;
+    }
+    const char *args = directive->args;
+    return apr_cstr_casecmp(ap_getword_conf(pool, &args), "Entra") == 0;
+}
+
+/* The virtual host around a directive; NULL: the main server, from which all inherit. */
+static const server_rec *server_of(const ap_directive_t *directive, const server_rec *main_server)
+{
+    const ap_directive_t *at = directive;
+    while (at != NULL && apr_cstr_casecmp(at->directive, "<VirtualHost") != 0) {
+        at = at->parent;
+    }
+    for (const server_rec *s = main_server->next; at != NULL && s != NULL; s = s->next) {
+        if (s->defn_line_number == (unsigned)at->line_num && s->defn_name != NULL &&
+            strcmp(s->defn_name, at->filename) == 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* The next directive of the tree in the order of reading; the tree may be deep, so no recursion. */
+static const ap_directive_t *next_directive(const ap_directive_t *at)
+{
+    if (at->first_child != NULL) {
+        return at->first_child;
+    }
+    while (at != NULL && at->next == NULL) {
+        at = at->parent;
+    }
+    return at == NULL ? NULL : at->next;
+}
+
+static void find_uses(apr_pool_t *pool, server_rec *main_server)
+{
+    for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
+        if (!is_auth_type_entra(pool, at)) {
+            continue;
+        }
+        const server_rec *only = server_of(at, main_server);
+        for (server_rec *s = main_server; s != NULL; s = s->next) {
+            if (only == NULL || only == s) {
+                sso_config_server(s)->used = true;
+            }
+        }
+    }
+}
+
+/* A server must be right when it protects something, or when its own section says something of Entra. */
+static bool must_be_right(const server_rec *s)
+{
+    const sso_server_config_t *config = sso_config_server(s);
+    bool own = false;
+    for (int i = 0; i < SSO_SERVER_OPTIONS; i++) {
+        own = own || (config->option[i].set && config->option[i].owner == s && s->is_virtual);
+    }
+    return config->used || own;
+}
+
+static bool says_anything(const server_rec *s)
+{
+    const sso_server_config_t *config = sso_config_server(s);
+    return config->option[SSO_SERVER_TENANT].set || config->option[SSO_SERVER_CLIENT_ID].set;
+}
+
+int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+{
+    int faults = 0;
+    bool any = false;
+    sso_ctx_t ctx;
+    (void)plog;
+    sso_ctx_init(&ctx, ptemp, sso_clock_now());
+    if (sso_crypto_init(&ctx, pconf) != SSO_OK) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA4030: OpenSSL has no AES-256-GCM or SHA-256; check its "
+                     "installation");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    find_uses(ptemp, main_server);
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        bool must = must_be_right(s);
+        if (must || says_anything(s)) {
+            int found = sso_site_prepare(pconf, s, !must);
+            faults += must ? found : 0;
+            any = any || sso_config_server(s)->site != NULL;
+        }
+    }
+    if (any && ap_find_linked_module("mod_watchdog.c") == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA4031: mod_watchdog is not loaded, which refreshes Entra's keys; "
+                     "write \"LoadModule watchdog_module modules/mod_watchdog.so\"");
+        faults++;
+    }
+    return faults == 0 ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creation, inheritance and dump of the configuration: loops over the option table, no list of names of its own. */
+#include "build_config.h"
+
+#include "httpd/config.h"
+
+#include <stdio.h>
+
+#include <http_core.h>
+
+#include <apr_strings.h>
+
+#include "httpd/directives.h"
+#include "httpd/site.h"
+
+extern module entra_sso_module;
+
+void *sso_config_make_server(apr_pool_t *pool, server_rec *server)
+{
+    (void)server;
+    sso_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    config->claims = apr_array_make(pool, 4, sizeof(const char *));
+    config->names = apr_array_make(pool, 4, sizeof(const char *));
+    sso_defaults_server(pool, config->option);
+    return config;
+}
+
+static bool is_credential(int option)
+{
+    return option == SSO_SERVER_CLIENT_SECRET || option == SSO_SERVER_CLIENT_CERTIFICATE ||
+           option == SSO_SERVER_CLIENT_ASSERTION;
+}
+
+void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
+{
+    const sso_server_config_t *outer = base;
+    const sso_server_config_t *inner = add;
+    sso_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    /* A virtual host with a credential of its own means this one and no other kind beside it. */
+    bool own_credential = inner->option[SSO_SERVER_CLIENT_SECRET].set ||
+                          inner->option[SSO_SERVER_CLIENT_CERTIFICATE].set ||
+                          inner->option[SSO_SERVER_CLIENT_ASSERTION].set;
+    for (int i = 0; i < SSO_SERVER_OPTIONS; i++) {
+        bool take_inner = inner->option[i].set || (own_credential && is_credential(i));
+        config->option[i] = take_inner ? inner->option[i] : outer->option[i];
+    }
+    config->claims = apr_array_append(pool, outer->claims, inner->claims);
+    config->names = apr_array_append(pool, outer->names, inner->names);
+    return config;
+}
+
+void *sso_config_make_dir(apr_pool_t *pool, char *dir)
+{
+    (void)dir;
+    sso_dir_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    sso_defaults_dir(pool, config->option);
+    return config;
+}
+
+void *sso_config_merge_dir(apr_pool_t *pool, void *base, void *add)
+{
+    const sso_dir_config_t *outer = base;
+    const sso_dir_config_t *inner = add;
+    sso_dir_config_t *config = apr_pmemdup(pool, inner, sizeof(*config));
+    for (int i = 0; i < SSO_DIR_OPTIONS; i++) {
+        if (!inner->option[i].set) {
+            config->option[i] = outer->option[i];
+        } else if (i == SSO_DIR_HEADER || i == SSO_DIR_ENV) {
+            /* These add to what the outer section sets; of one name the inner line comes later and counts. */
+            if (outer->option[i].set) {
+                config->option[i].items = apr_array_append(pool, outer->option[i].items, inner->option[i].items);
+            }
+        }
+    }
+    return config;
+}
+
+sso_server_config_t *sso_config_server(const server_rec *server)
+{
+    return ap_get_module_config(server->module_config, &entra_sso_module);
+}
+
+const sso_dir_config_t *sso_config_dir(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &entra_sso_module);
+}
+
+const sso_value_t *sso_config_get(const sso_server_config_t *config, sso_server_option_t option)
+{
+    return &config->option[option];
+}
+
+static void dump_server(apr_file_t *out, const server_rec *server)
+{
+    const sso_server_config_t *config = sso_config_server(server);
+    if (config->site == NULL) {
+        return;
+    }
+    apr_file_printf(out, "VirtualHost %s (%s:%u)\n", config->site->site.origin->text,
+                    server->defn_name == NULL ? "main server" : server->defn_name, server->defn_line_number);
+    apr_file_printf(out, "  %-24s %s\n", "redirect URI", config->site->site.redirect_uri);
+    apr_file_printf(out, "  %-24s %s\n", "key file", config->site->key_file);
+    for (int i = 0; i < SSO_SERVER_OPTIONS; i++) {
+        const sso_value_t *value = &config->option[i];
+        const char *text = value->text == NULL ? "(not set)" : value->text;
+        apr_file_printf(out, "  %-24s %-40s ", sso_server_directive((sso_server_option_t)i), text);
+        if (value->set) {
+            apr_file_printf(out, "%s:%d\n", value->file, value->line);
+        } else {
+            apr_file_printf(out, "default\n");
+        }
+    }
+}
+
+void sso_config_dump(apr_pool_t *pconf, server_rec *main_server)
+{
+    apr_file_t *out = NULL;
+    if (!ap_exists_config_define("DUMP_ENTRA") || apr_file_open_stdout(&out, pconf) != APR_SUCCESS) {
+        return;
+    }
+    for (const server_rec *server = main_server; server != NULL; server = server->next) {
+        dump_server(out, server);
+    }
+}

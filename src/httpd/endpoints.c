@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of path and use case, and the thin code between them. */
+#include "build_config.h"
+
+#include "httpd/endpoints.h"
+
+#include <string.h>
+
+#include <http_log.h>
+
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "flow/signin.h"
+#include "flow/signout.h"
+#include "httpd/export.h"
+#include "httpd/log.h"
+#include "httpd/pages.h"
+
+extern module entra_sso_module;
+APLOG_USE_MODULE(entra_sso);
+
+typedef int serve_t(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request);
+
+static int serve_callback(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    sso_signin_callback(ctx, &visit->site->site, request, &answer);
+    if (answer.signed_in) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2001: signed in: oid %s, tid %s, session %.8s [id %s]",
+                      answer.record.oid, answer.record.tid,
+                      sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)), answer.correlation_id);
+    }
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
+static int serve_login(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    sso_signin_login(ctx, &visit->site->site, request, &answer);
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
+static int serve_logout(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    sso_signout(ctx, &visit->site->site, request, &answer);
+    if (answer.kind != SSO_ANSWER_CONFIRM && answer.kind != SSO_ANSWER_FAULT && sso_visit_has_session(r, visit)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2002: signed out: oid %s, tid %s, session %.8s",
+                      visit->record.oid, visit->record.tid,
+                      sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
+    }
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
+static void set_list(sso_json_writer_t *object, apr_pool_t *pool, const char *name, const sso_list_t *list)
+{
+    const char **items = apr_pcalloc(pool, (list->count + 1) * sizeof(*items));
+    apr_size_t at = 0;
+    apr_size_t count = 0;
+    for (const char *item = sso_list_next(list, &at); item != NULL; item = sso_list_next(list, &at)) {
+        items[count++] = item;
+    }
+    sso_json_set_list(object, name, items, count);
+}
+
+/* For single-page applications. It never writes a cookie, so a polling tab does not keep a session alive. */
+static int serve_session(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    const sso_record_t *record = &visit->record;
+    apr_interval_time_t idle = visit->site->site.session.idle;
+    if (strcmp(request->method, "GET") != 0) {
+        sso_answer_t answer;
+        sso_answer_init(&answer, r->pool);
+        answer.allow = "GET";
+        (void)!sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(r->pool, request->method));
+        sso_answer_fault(&answer, "/");
+        return sso_pages_send(r, visit, ctx, &answer);
+    }
+    if (!sso_visit_has_session(r, visit)) {
+        (void)!sso_fail(ctx, SSO_R_SIGNIN_REQUIRED, "session endpoint");
+        return sso_pages_refuse(r, visit, ctx, "/");
+    }
+    sso_json_writer_t *json = sso_json_object_make(r->pool);
+    sso_json_set_text(json, "user", sso_export_user(r, visit));
+    sso_json_set_text(json, "name", record->name);
+    sso_json_set_text(json, "oid", record->oid);
+    sso_json_set_text(json, "tid", record->tid);
+    set_list(json, r->pool, "roles", &record->roles);
+    sso_json_set_text(json, "signed_in_at", sso_time_print(r->pool, record->created));
+    apr_time_t ends = record->created + visit->site->site.session.max_age;
+    sso_json_set_text(json, "ends_at", sso_time_print(r->pool, ends < record->ends ? ends : record->ends));
+    if (idle > 0) {
+        sso_json_set_text(json, "idle_ends_at", sso_time_print(r->pool, record->seen + idle));
+    }
+    return sso_pages_json(r, sso_json_print(r->pool, json));
+}
+
+static const struct {
+    const char *path;
+    serve_t *serve;
+} ENDPOINTS[] = {
+    {"callback", serve_callback},
+    {"login", serve_login},
+    {"logout", serve_logout},
+    {"session", serve_session},
+};
+
+const char *sso_endpoint_of(const sso_site_t *site, const char *path)
+{
+    apr_size_t len = strlen(site->path);
+    if (path == NULL || strncmp(path, site->path, len) != 0) {
+        return NULL;
+    }
+    if (path[len] == '\0') {
+        return "";
+    }
+    return path[len] == '/' ? path + len + 1 : NULL;
+}
+
+int sso_endpoint_serve(request_rec *r, sso_visit_t *visit)
+{
+    sso_ctx_t ctx;
+    sso_request_t request;
+    sso_log_ctx_init(&ctx, r);
+    sso_visit_request(r, visit, &request);
+    for (apr_size_t i = 0; i < sizeof(ENDPOINTS) / sizeof(ENDPOINTS[0]); i++) {
+        if (strcmp(visit->endpoint, ENDPOINTS[i].path) == 0) {
+            return ENDPOINTS[i].serve(r, visit, &ctx, &request);
+        }
+    }
+    (void)!sso_fail(&ctx, SSO_R_ENDPOINT_UNKNOWN, "%s", sso_printable(r->pool, visit->endpoint));
+    return sso_pages_refuse(r, visit, &ctx, "/");
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names and values for the backend. What the client sent under these names was removed when the request arrived. */
+#include "build_config.h"
+
+#include "httpd/export.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+
+/* The first group of a match, or the whole of it; or the replacement with $0..$9 filled in. */
+static const char *apply_regex(request_rec *r, const sso_remote_user_t *user, const char *name)
+{
+    ap_regmatch_t match[AP_MAX_REG_MATCH];
+    if (ap_regexec(user->regex, name, AP_MAX_REG_MATCH, match, 0) != 0) {
+        return NULL;
+    }
+    if (user->replacement != NULL) {
+        return ap_pregsub(r->pool, user->replacement, name, AP_MAX_REG_MATCH, match);
+    }
+    const ap_regmatch_t *part = match[1].rm_so >= 0 ? &match[1] : &match[0];
+    return apr_pstrmemdup(r->pool, name + part->rm_so, (apr_size_t)(part->rm_eo - part->rm_so));
+}
+
+const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
+{
+    const sso_dir_config_t *dir = sso_config_dir(r);
+    const sso_value_t *option = &dir->option[SSO_DIR_REMOTE_USER];
+    const char *separator = dir->option[SSO_DIR_LIST_SEPARATOR].first;
+    const sso_remote_user_t *user = option->object;
+    const sso_template_t *template = option->set ? user->template : visit->site->remote_user;
+    const char *name = sso_template_render(r->pool, template, &visit->record, separator);
+    if (name != NULL && option->set && user->regex != NULL) {
+        name = apply_regex(r, user, name);
+    }
+    /* An empty REMOTE_USER would pass for a user in many an application. */
+    return name == NULL || *name == '\0' ? NULL : name;
+}
+
+/* UTF-8 to ISO 8859-1; what it has no letter for becomes '?'. The text is known to be well-formed. */
+static const char *to_latin1(apr_pool_t *pool, const char *text)
+{
+    char *latin = apr_palloc(pool, strlen(text) + 1);
+    char *end = latin;
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        if (*p < 0x80) {
+            *end++ = (char)*p;
+        } else if ((*p & 0xfe) == 0xc2) {
+            *end++ = (char)(((*p & 0x03) << 6) | (p[1] & 0x3f));
+            p++;
+        } else if ((*p & 0xc0) == 0xc0) {
+            *end++ = '?';
+        }
+    }
+    *end = '\0';
+    return latin;
+}
+
+static const char *encode(apr_pool_t *pool, sso_encoding_t encoding, const char *value)
+{
+    switch (encoding) {
+    case SSO_ENCODING_LATIN1:
+        return to_latin1(pool, value);
+    case SSO_ENCODING_PERCENT:
+        return sso_percent_encode(pool, value);
+    case SSO_ENCODING_BASE64:
+        return sso_base64(pool, value, strlen(value));
+    case SSO_ENCODING_UTF8:
+        break;
+    }
+    return value;
+}
+
+static void set_pair(request_rec *r, bool headers, const char *header, const char *variable, const char *value)
+{
+    if (value == NULL || *value == '\0') {
+        return;
+    }
+    if (headers) {
+        apr_table_setn(r->headers_in, header, value);
+    }
+    if (variable != NULL) {
+        apr_table_setn(r->subprocess_env, variable, value);
+    }
+}
+
+static void set_defaults(request_rec *r, const sso_record_t *record, bool headers, const char *separator)
+{
+    set_pair(r, headers, "X-Entra-User", NULL, r->user);
+    set_pair(r, headers, "X-Entra-Name", "ENTRA_NAME", record->name);
+    set_pair(r, headers, "X-Entra-Email", "ENTRA_EMAIL", record->email);
+    set_pair(r, headers, "X-Entra-Object-Id", "ENTRA_OID", record->oid);
+    set_pair(r, headers, "X-Entra-Tenant-Id", "ENTRA_TID", record->tid);
+    set_pair(r, headers, "X-Entra-Roles", "ENTRA_ROLES", sso_list_join(r->pool, &record->roles, separator));
+    set_pair(r, headers, "X-Entra-Groups", "ENTRA_GROUPS", sso_list_join(r->pool, &record->groups, separator));
+}
+
+static void set_items(request_rec *r, const sso_value_t *option, const sso_record_t *record, const char *separator,
+                      apr_table_t *table)
+{
+    const apr_array_header_t *items = option->items;
+    for (int i = 0; items != NULL && i < items->nelts; i++) {
+        const sso_export_item_t *item = &APR_ARRAY_IDX(items, i, sso_export_item_t);
+        const char *value = sso_template_render(r->pool, item->template, record, separator);
+        if (value == NULL) {
+            /* An inner section may overrule a name that an outer one could fill. */
+            apr_table_unset(table, item->name);
+        } else {
+            apr_table_setn(table, item->name, encode(r->pool, item->encoding, value));
+        }
+    }
+}
+
+sso_rc sso_export_identity(request_rec *r, sso_ctx_t *ctx, const sso_visit_t *visit)
+{
+    const sso_dir_config_t *dir = sso_config_dir(r);
+    const char *separator = dir->option[SSO_DIR_LIST_SEPARATOR].first;
+    const char *user = sso_export_user(r, visit);
+    if (user == NULL) {
+        return sso_fail(ctx, SSO_R_IDENTITY_USER, "user with oid %s", visit->record.oid);
+    }
+    r->user = apr_pstrdup(r->pool, user);
+    r->ap_auth_type = apr_pstrdup(r->pool, "Entra");
+    set_defaults(r, &visit->record, dir->option[SSO_DIR_HEADERS].choice == SSO_HEADERS_DEFAULT, separator);
+    set_items(r, &dir->option[SSO_DIR_HEADER], &visit->record, separator, r->headers_in);
+    set_items(r, &dir->option[SSO_DIR_ENV], &visit->record, separator, r->subprocess_env);
+    return SSO_OK;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between request_rec and the use cases. The signed-in path is post_read_request, check_authn, fixups: no lock, no I/O, no
+ * JSON, nothing allocated outside the request's pool. */
+#include "build_config.h"
+
+#include "httpd/hooks.h"
+
+#include <string.h>
+
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+
+#include "flow/access.h"
+#include "flow/signin.h"
+#include "httpd/endpoints.h"
+#include "httpd/export.h"
+#include "httpd/log.h"
+#include "httpd/pages.h"
+#include "httpd/visit.h"
+
+extern module entra_sso_module;
+APLOG_USE_MODULE(entra_sso);
+
+static bool is_entra(const request_rec *r)
+{
+    const char *type = ap_auth_type((request_rec *)(apr_uintptr_t)r);
+    return type != NULL && apr_cstr_casecmp(type, "Entra") == 0;
+}
+
+static bool is_first(const request_rec *r)
+{
+    return r->main == NULL && r->prev == NULL;
+}
+
+/* SECURITY: an endpoint's query holds the authorization code. It moves into the visit, out of everything that a log format, a
+ * status page or another module could print. */
+static void hide_query(request_rec *r, sso_visit_t *visit)
+{
+    visit->query = r->args;
+    if (r->args == NULL) {
+        return;
+    }
+    r->args = NULL;
+    r->parsed_uri.query = NULL;
+    r->unparsed_uri = apr_pstrdup(r->pool, r->uri);
+    const char *protocol = strrchr(r->the_request, ' ');
+    r->the_request = apr_pstrcat(r->pool, r->method, " ", r->uri, protocol == NULL ? "" : protocol, NULL);
+}
+
+int sso_hook_post_read_request(request_rec *r)
+{
+    sso_site_config_t *site = sso_config_server(r->server)->site;
+    if (site == NULL || r->main != NULL) {
+        return DECLINED;
+    }
+    /* An internal redirect passes here too: what the first location was told must not count as said for the next. */
+    sso_scrub_request(r, site->scrub);
+    if (r->prev != NULL) {
+        return DECLINED;
+    }
+    sso_visit_t *visit = sso_visit_begin(r, site);
+    if (r->proxyreq == PROXYREQ_NONE && (visit->endpoint = sso_endpoint_of(&site->site, r->parsed_uri.path)) != NULL) {
+        hide_query(r, visit);
+    }
+    return DECLINED;
+}
+
+/* The visit when this very request (no redirect or subrequest from it) is for one of our endpoints. */
+static sso_visit_t *endpoint_visit(const request_rec *r)
+{
+    sso_visit_t *visit = is_first(r) ? sso_visit_get(r) : NULL;
+    return visit != NULL && visit->endpoint != NULL ? visit : NULL;
+}
+
+int sso_hook_translate_name(request_rec *r)
+{
+    if (endpoint_visit(r) == NULL) {
+        return DECLINED;
+    }
+    r->filename = apr_pstrdup(r->pool, r->uri);
+    return OK;
+}
+
+int sso_hook_map_to_storage(request_rec *r)
+{
+    return endpoint_visit(r) == NULL ? DECLINED : OK;
+}
+
+int sso_hook_access_checker_ex(request_rec *r)
+{
+    return endpoint_visit(r) == NULL ? DECLINED : OK;
+}
+
+int sso_hook_handler(request_rec *r)
+{
+    sso_visit_t *visit = endpoint_visit(r);
+    return visit == NULL ? DECLINED : sso_endpoint_serve(r, visit);
+}
+
+/* A lookup by another module, or an error document: it gets a plain status, never a sign-in of its own. */
+static bool is_side_request(const request_rec *r)
+{
+    return r->main != NULL || (r->prev != NULL && r->prev->status >= 400);
+}
+
+static int begin_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    sso_signin_start(ctx, &visit->site->site, request,
+                     sso_access_return_path(r->pool, &visit->site->site, request), &answer);
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
+static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    const sso_dir_config_t *dir = sso_config_dir(r);
+    sso_unauthenticated_t mode = (sso_unauthenticated_t)dir->option[SSO_DIR_UNAUTHENTICATED].choice;
+    sso_request_t request;
+    sso_visit_request(r, visit, &request);
+    sso_access_t access = sso_access_decide(&request, mode, false);
+    if (is_side_request(r)) {
+        return access == SSO_ACCESS_FORBID ? HTTP_FORBIDDEN : HTTP_UNAUTHORIZED;
+    }
+    if (access == SSO_ACCESS_SIGN_IN) {
+        return begin_sign_in(r, visit, ctx, &request);
+    }
+    sso_rc rc = access == SSO_ACCESS_FORBID ? SSO_R_FORBIDDEN : SSO_R_SIGNIN_REQUIRED;
+    if (mode == SSO_UNAUTH_PASS) {
+        rc = SSO_R_PUBLIC_ONLY;
+    }
+    (void)!sso_fail(ctx, rc, "%s", sso_reason(visit->fault.rc)->sentence);
+    return sso_pages_refuse(r, visit, ctx, sso_access_return_path(r->pool, &visit->site->site, &request));
+}
+
+int sso_hook_check_authn(request_rec *r)
+{
+    if (!is_entra(r)) {
+        return DECLINED;
+    }
+    sso_visit_t *visit = sso_visit_get(r);
+    if (visit == NULL) {
+        /* SECURITY: AuthType Entra (in .htaccess, say) where no application is configured: closed, never open. */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ENTRA2003: AuthType Entra protects %s, but this virtual host has no "
+                      "EntraTenant and EntraClientID", r->uri);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    sso_ctx_t ctx;
+    sso_log_ctx_init(&ctx, r);
+    if (!sso_visit_has_session(r, visit)) {
+        return refuse_access(r, visit, &ctx);
+    }
+    if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
+        return is_side_request(r) ? HTTP_FORBIDDEN : sso_pages_refuse(r, visit, &ctx, "/");
+    }
+    return OK;
+}
+
+int sso_hook_auth_checker(request_rec *r)
+{
+    sso_visit_t *visit = sso_visit_get(r);
+    if (visit == NULL || visit->asking_others || !is_entra(r)) {
+        return DECLINED;
+    }
+    /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so the
+     * others decide first, and the meaning of their no is made plain here. */
+    visit->asking_others = true;
+    int status = ap_run_auth_checker(r);
+    visit->asking_others = false;
+    if ((status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) || r->user == NULL) {
+        return status;
+    }
+    if (is_side_request(r)) {
+        return HTTP_FORBIDDEN;
+    }
+    sso_ctx_t ctx;
+    sso_log_ctx_init(&ctx, r);
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    (void)!sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s", visit->record.oid, sso_printable(r->pool, r->uri));
+    return sso_pages_refuse(r, visit, &ctx, "/");
+}
+
+/* A fresh cookie with a new time of last use; only for requests that were let in, so that a refused client that keeps asking
+ * lets its session run out. */
+static void touch_session(request_rec *r, sso_visit_t *visit)
+{
+    const sso_session_policy_t *policy = &visit->site->site.session;
+    if (visit->touched || r->main != NULL || !sso_record_touch_due(&visit->record, r->request_time, policy->idle)) {
+        return;
+    }
+    sso_ctx_t ctx;
+    sso_log_ctx_init(&ctx, r);
+    apr_array_header_t *lines = apr_array_make(r->pool, 2, sizeof(const char *));
+    sso_record_t record = visit->record;
+    record.seen = r->request_time;
+    if (sso_session_write(&ctx, policy, &record, visit->cookies.session_parts, lines) != SSO_OK) {
+        /* The present cookie is still good; the request goes on. */
+        sso_log_fault(r, &ctx, NULL);
+        return;
+    }
+    for (int i = 0; i < lines->nelts; i++) {
+        apr_table_addn(r->err_headers_out, "Set-Cookie", APR_ARRAY_IDX(lines, i, const char *));
+    }
+    visit->touched = true;
+}
+
+int sso_hook_fixups(request_rec *r)
+{
+    sso_visit_t *visit = sso_visit_get(r);
+    if (visit == NULL || visit->endpoint != NULL || !is_entra(r)) {
+        return DECLINED;
+    }
+    const sso_dir_config_t *dir = sso_config_dir(r);
+    if (r->user == NULL && dir->option[SSO_DIR_UNAUTHENTICATED].choice == SSO_UNAUTH_PASS &&
+        sso_visit_has_session(r, visit)) {
+        sso_ctx_t ctx;
+        sso_log_ctx_init(&ctx, r);
+        if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
+            /* The page is open to everyone; without a name this one is nobody in particular. */
+            sso_log_fault(r, &ctx, NULL);
+        }
+    }
+    if (r->user != NULL && visit->session == SSO_VISIT_SESSION) {
+        touch_session(r, visit);
+        /* What was made for one user must not be kept by a shared cache, this httpd's own among them. */
+        if (r->main == NULL) {
+            apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+        }
+    }
+    return DECLINED;
+}

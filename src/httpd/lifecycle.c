@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What exists once a node (shared memory), once a process (connections, parsed keys), and who refreshes them. */
+#include "build_config.h"
+
+#include "httpd/lifecycle.h"
+
+#include <string.h>
+
+#include <ap_mpm.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <mod_watchdog.h>
+
+#include <apr_hash.h>
+#include <apr_optional.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+
+#include "base/gate.h"
+#include "base/http.h"
+#include "httpd/log.h"
+#include "httpd/site.h"
+
+extern module entra_sso_module;
+APLOG_USE_MODULE(entra_sso);
+
+#define WATCHDOG_NAME "_entra_sso_"
+#define AUTHORITIES_KEY "entra_sso: authorities"
+
+/* What post_config hands to the processes of one generation. Lives in pconf; the processes inherit it by fork. */
+typedef struct {
+    void *gate;
+    apr_hash_t *shared; /* authority_key -> shared memory of that authority */
+} node_t;
+
+/* The one pointer that must be found without a request: set before any process or thread starts. */
+static node_t *node;
+
+static bool load_keys(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        sso_site_config_t *site = sso_config_server(s)->site;
+        sso_ctx_t ctx;
+        sso_log_server_ctx_init(&ctx, ptemp, s);
+        if (site != NULL && sso_site_load_keys(&ctx, pconf, site) != SSO_OK) {
+            sso_log_server_fault(s, &ctx);
+            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "ENTRA2011: httpd does not start without a good key file: %s [%s]",
+                         site->key_file, sso_site_where(ptemp, s));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *make_shared(apr_pool_t *pool, apr_size_t size)
+{
+    apr_shm_t *shm;
+    if (apr_shm_create(&shm, size, NULL, pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    void *memory = apr_shm_baseaddr_get(shm);
+    memset(memory, 0, size);
+    return memory;
+}
+
+/* Keys fetched before a graceful restart are still good after it: their memory belongs to the whole run of httpd. */
+static apr_hash_t *kept_authorities(apr_pool_t *process_pool)
+{
+    void *kept = NULL;
+    apr_pool_userdata_get(&kept, AUTHORITIES_KEY, process_pool);
+    if (kept == NULL) {
+        kept = apr_hash_make(process_pool);
+        apr_pool_userdata_setn(kept, AUTHORITIES_KEY, apr_pool_cleanup_null, process_pool);
+    }
+    return kept;
+}
+
+static bool share_authorities(server_rec *main_server, apr_pool_t *process_pool)
+{
+    node->shared = kept_authorities(process_pool);
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        const sso_site_config_t *site = sso_config_server(s)->site;
+        if (site == NULL || apr_hash_get(node->shared, site->authority_key, APR_HASH_KEY_STRING) != NULL) {
+            continue;
+        }
+        void *memory = make_shared(process_pool, sso_authority_shared_size());
+        if (memory == NULL) {
+            return false;
+        }
+        apr_hash_set(node->shared, apr_pstrdup(process_pool, site->authority_key), APR_HASH_KEY_STRING, memory);
+    }
+    return true;
+}
+
+/* A quarter of the workers may wait for the outside (design 5). */
+static bool make_gate(apr_pool_t *pconf)
+{
+    int processes = 1;
+    int most = 1;
+    int threads = 1;
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &most);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    int workers = (most > 0 ? most : 1) * (threads > 0 ? threads : 1);
+    /* Twice, since the processes of two generations live side by side during a graceful restart. */
+    int slots = 2 * (processes > 0 ? processes : 1);
+    node->gate = make_shared(pconf, sso_gate_shared_size(slots));
+    if (node->gate == NULL) {
+        return false;
+    }
+    sso_gate_shared_init(node->gate, slots, workers / 4 > 0 ? workers / 4 : 1);
+    return true;
+}
+
+/* The watchdog's singleton: one process of the node does this, and another takes over when it goes. */
+static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+{
+    if (state != AP_WATCHDOG_STATE_RUNNING) {
+        return APR_SUCCESS;
+    }
+    apr_hash_t *done = apr_hash_make(pool);
+    for (server_rec *s = data; s != NULL; s = s->next) {
+        const sso_site_config_t *site = sso_config_server(s)->site;
+        if (site == NULL || site->site.authority == NULL ||
+            apr_hash_get(done, site->authority_key, APR_HASH_KEY_STRING) != NULL) {
+            continue;
+        }
+        sso_ctx_t ctx;
+        apr_hash_set(done, site->authority_key, APR_HASH_KEY_STRING, site);
+        sso_log_server_ctx_init(&ctx, pool, s);
+        if (sso_authority_tick(&ctx, site->site.authority) != SSO_OK) {
+            sso_log_server_fault(s, &ctx);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static bool start_watchdog(apr_pool_t *pconf, server_rec *main_server)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog = NULL;
+    return get_instance != NULL && register_callback != NULL &&
+           get_instance(&watchdog, WATCHDOG_NAME, 0, 1, pconf) == APR_SUCCESS &&
+           register_callback(watchdog, apr_time_from_sec(1), main_server, tick) == APR_SUCCESS;
+}
+
+static bool has_sites(server_rec *main_server)
+{
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        if (sso_config_server(s)->site != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+{
+    (void)plog;
+    node = NULL;
+    /* httpd reads its configuration twice at start; only the second reading stays. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !has_sites(main_server)) {
+        return OK;
+    }
+    if (!load_keys(pconf, ptemp, main_server)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    node = apr_pcalloc(pconf, sizeof(*node));
+    if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf)) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA2012: shared memory cannot be made; check its limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!start_watchdog(pconf, main_server)) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA2013: mod_watchdog does not take our task");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+static sso_authority_t *authority_of(apr_hash_t *made, apr_pool_t *pchild, const sso_site_config_t *site,
+                                     sso_http_t *http)
+{
+    sso_authority_t *authority = apr_hash_get(made, site->authority_key, APR_HASH_KEY_STRING);
+    if (authority == NULL) {
+        void *shared = apr_hash_get(node->shared, site->authority_key, APR_HASH_KEY_STRING);
+        authority = sso_authority_make(pchild, &site->authority, shared, http);
+        apr_hash_set(made, site->authority_key, APR_HASH_KEY_STRING, authority);
+    }
+    return authority;
+}
+
+void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
+{
+    sso_ctx_t ctx;
+    sso_http_t *http;
+    if (node == NULL) {
+        return;
+    }
+    sso_log_server_ctx_init(&ctx, pchild, main_server);
+    if (sso_http_make(&ctx, pchild, sso_gate_join(pchild, node->gate), &http) != SSO_OK) {
+        /* The sites stay without an authority, and every sign-in of this process is refused. */
+        sso_log_server_fault(main_server, &ctx);
+        return;
+    }
+    apr_hash_t *made = apr_hash_make(pchild);
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        sso_site_config_t *site = sso_config_server(s)->site;
+        if (site != NULL) {
+            site->site.authority = authority_of(made, pchild, site, http);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pages without scripts, under a policy that forbids them; every value goes through the escaper. */
+#include "build_config.h"
+
+#include "httpd/pages.h"
+
+#include <string.h>
+
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_core.h>
+
+#include <apr_escape.h>
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/json.h"
+#include "entra/aadsts.h"
+#include "flow/access.h"
+#include "httpd/log.h"
+
+static const char STYLE[] =
+    ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--ground:#f3f4f6;--line:#d0d7de;--act:#0b57a4}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9ba6b2;--paper:#1c2128;--ground:#0f1318;--line:#373e47;"
+    "--act:#78b4f4}}"
+    "*{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;"
+    "background:var(--ground);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}"
+    "main{max-width:34rem;width:100%;padding:2rem;background:var(--paper);border:1px solid var(--line);border-radius:.75rem}"
+    "h1{margin:0 0 .75rem;font-size:1.4rem;line-height:1.25}p{margin:0 0 1rem}"
+    ".act{display:inline-block;padding:.6rem 1.1rem;border:0;border-radius:.5rem;background:var(--act);color:var(--paper);"
+    "font:inherit;text-decoration:none;cursor:pointer}.act:focus-visible{outline:3px solid var(--ink);outline-offset:2px}"
+    "dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem 1rem;margin:1.5rem 0 0;padding-top:1rem;"
+    "border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}dd{margin:0;overflow-wrap:anywhere;"
+    "font-family:ui-monospace,monospace}";
+
+/* One page of ours, before escaping. */
+typedef struct {
+    int status;
+    const char *title;
+    const char *sentence;
+    const char *advice;
+    const char *label;  /* of the link or button; NULL: none */
+    const char *target; /* path of the link */
+    const char *form_action; /* a form button instead of a link, and the policy for where it may lead */
+    const char *number; /* ENTRAnnnn; NULL: no details */
+    const char *id;
+    const char *time;
+    unsigned aadsts;
+} page_t;
+
+static const struct {
+    const char *title, *sentence, *advice, *label;
+} PAGES[] = {
+#define PAGE(key, title, sentence, advice, label) [SSO_PAGE_##key] = {title, sentence, advice, label},
+#include "httpd/sentences.def"
+#undef PAGE
+};
+
+static void set_cookies(request_rec *r, const apr_array_header_t *lines)
+{
+    for (int i = 0; lines != NULL && i < lines->nelts; i++) {
+        apr_table_addn(r->err_headers_out, "Set-Cookie", APR_ARRAY_IDX(lines, i, const char *));
+    }
+}
+
+static void set_common_headers(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->err_headers_out, "Referrer-Policy", "no-referrer");
+    apr_table_setn(r->err_headers_out, "X-Content-Type-Options", "nosniff");
+}
+
+static void set_page_headers(request_rec *r, const char *form_action)
+{
+    unsigned char digest[SSO_SHA256_BYTES];
+    sso_sha256(STYLE, sizeof(STYLE) - 1, digest);
+    apr_table_setn(r->err_headers_out, "X-Frame-Options", "DENY");
+    apr_table_setn(r->err_headers_out, "Content-Security-Policy",
+                   apr_psprintf(r->pool, "default-src 'none'; style-src 'sha256-%s'; form-action %s; base-uri 'none'; "
+                                "frame-ancestors 'none'", sso_base64(r->pool, digest, sizeof(digest)), form_action));
+}
+
+static const char *escape(request_rec *r, const char *text)
+{
+    return apr_pescape_entity(r->pool, text, 0);
+}
+
+static void write_action(request_rec *r, const page_t *page)
+{
+    if (page->label == NULL) {
+        return;
+    }
+    if (page->form_action != NULL) {
+        ap_rvputs(r, "<form method=\"post\" action=\"", escape(r, page->target), "\"><button class=\"act\">",
+                  escape(r, page->label), "</button></form>", NULL);
+    } else {
+        ap_rvputs(r, "<p><a class=\"act\" href=\"", escape(r, page->target), "\">", escape(r, page->label), "</a></p>",
+                  NULL);
+    }
+}
+
+static void write_details(request_rec *r, const page_t *page)
+{
+    if (page->number == NULL) {
+        return;
+    }
+    ap_rvputs(r, "<dl><dt>Error</dt><dd>", page->number, NULL);
+    if (page->aadsts != 0) {
+        ap_rprintf(r, " / AADSTS%u", page->aadsts);
+    }
+    ap_rvputs(r, "</dd><dt>Correlation id</dt><dd>", escape(r, page->id), "</dd><dt>Time</dt><dd>", page->time,
+              "</dd></dl>", NULL);
+}
+
+/* Writes the whole response. DONE keeps httpd from running any handler behind it: nothing can follow our page. */
+static int write_page(request_rec *r, const page_t *page)
+{
+    set_common_headers(r);
+    set_page_headers(r, page->form_action == NULL ? "'none'" : page->form_action);
+    r->status = page->status;
+    ap_set_content_type(r, "text/html; charset=utf-8");
+    ap_rvputs(r, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
+              escape(r, page->title), "</title><style>", STYLE, "</style></head>\n<body><main><h1>", escape(r, page->title),
+              "</h1><p>", escape(r, page->sentence), "</p><p>", escape(r, page->advice), "</p>", NULL);
+    write_action(r, page);
+    write_details(r, page);
+    ap_rputs("</main></body></html>\n", r);
+    return DONE;
+}
+
+/* What the page says of the fault: Entra's own error, where the table knows it, else the reason's page. */
+static void describe(const sso_ctx_t *ctx, page_t *page)
+{
+    const sso_reason_t *reason = sso_reason(ctx->fault.rc);
+    page->title = PAGES[reason->page].title;
+    page->sentence = PAGES[reason->page].sentence;
+    page->advice = PAGES[reason->page].advice;
+    page->label = PAGES[reason->page].label;
+    page->aadsts = ctx->fault.aadsts;
+    if (ctx->fault.aadsts != 0 || ctx->fault.oauth_error != NULL) {
+        const sso_aadsts_t *row = ctx->fault.aadsts != 0 ? sso_aadsts_find(ctx->fault.aadsts) : NULL;
+        row = row != NULL ? row : sso_aadsts_for_error(ctx->fault.oauth_error == NULL ? "" : ctx->fault.oauth_error);
+        page->sentence = row->sentence;
+        page->advice = row->advice;
+    }
+}
+
+/* The id that the page and the log line share: the sign-in's, Entra's, or one made of the connection. */
+static const char *fault_id(request_rec *r, const sso_ctx_t *ctx, const char *id)
+{
+    unsigned char random[8];
+    if (id != NULL) {
+        return id;
+    }
+    if (r->log_id != NULL) {
+        return r->log_id;
+    }
+    sso_ctx_t scratch;
+    sso_ctx_init(&scratch, r->pool, ctx->now);
+    return sso_random(&scratch, random, sizeof(random)) == SSO_OK ? sso_hex(r->pool, random, sizeof(random)) : "none";
+}
+
+static int status_of(request_rec *r, const sso_ctx_t *ctx, const char *allow)
+{
+    const sso_reason_t *reason = sso_reason(ctx->fault.rc);
+    if (reason->status == HTTP_SERVICE_UNAVAILABLE) {
+        int wait = ctx->fault.retry_after_s > 0 ? ctx->fault.retry_after_s : 10;
+        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, wait));
+    }
+    if (allow != NULL) {
+        apr_table_setn(r->err_headers_out, "Allow", allow);
+    }
+    return reason->status >= 400 ? reason->status : HTTP_BAD_REQUEST;
+}
+
+/* An ErrorDocument of the administrator takes the place of our page; it finds what we know in the environment. */
+static bool has_error_document(request_rec *r, int status, const page_t *page)
+{
+    if (ap_response_code_string(r, ap_index_of_response(status)) == NULL) {
+        return false;
+    }
+    apr_table_setn(r->subprocess_env, "ENTRA_ERROR", page->number);
+    apr_table_setn(r->subprocess_env, "ENTRA_ERROR_TEXT", page->sentence);
+    apr_table_setn(r->subprocess_env, "ENTRA_ERROR_ID", page->id);
+    return true;
+}
+
+static int write_problem(request_rec *r, const page_t *page, const char *login_url)
+{
+    sso_json_writer_t *problem = sso_json_object_make(r->pool);
+    sso_json_set_text(problem, "type", "about:blank");
+    sso_json_set_text(problem, "title", page->title);
+    sso_json_set_integer(problem, "status", page->status);
+    sso_json_set_text(problem, "detail", page->sentence);
+    sso_json_set_text(problem, "login", login_url);
+    sso_json_set_text(problem, "error", page->number);
+    sso_json_set_text(problem, "id", page->id);
+    set_common_headers(r);
+    r->status = page->status;
+    ap_set_content_type(r, "application/problem+json");
+    ap_rvputs(r, sso_json_print(r->pool, problem), "\n", NULL);
+    return DONE;
+}
+
+/* The link of a page: a sign-in for faults of the sign-in, else the path itself. */
+static const char *retry_target(request_rec *r, const sso_visit_t *visit, const sso_ctx_t *ctx, const char *retry_path)
+{
+    sso_page_t page = sso_reason(ctx->fault.rc)->page;
+    if (page == SSO_PAGE_DENIED || page == SSO_PAGE_REQUEST) {
+        return "/";
+    }
+    return sso_login_url(r->pool, &visit->site->site, retry_path);
+}
+
+static int refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path, const char *id,
+                  const char *allow)
+{
+    sso_request_t request;
+    page_t page = {.number = sso_log_number(r->pool, ctx->fault.rc)};
+    page.id = fault_id(r, ctx, id);
+    sso_log_fault(r, ctx, page.id);
+    describe(ctx, &page);
+    page.status = status_of(r, ctx, allow);
+    page.time = sso_time_print(r->pool, ctx->now);
+    page.target = retry_target(r, visit, ctx, retry_path);
+    sso_visit_request(r, visit, &request);
+    bool program = !sso_request_is_navigation(&request);
+    const char *login = NULL;
+    if (page.status == HTTP_UNAUTHORIZED) {
+        const char *back = program ? sso_access_page_path(r->pool, &visit->site->site, &request) : retry_path;
+        login = sso_login_url(r->pool, &visit->site->site, back);
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", apr_psprintf(r->pool, "Entra login=\"%s\"", login));
+    }
+    if (has_error_document(r, page.status, &page)) {
+        set_common_headers(r);
+        return page.status;
+    }
+    return program ? write_problem(r, &page, login) : write_page(r, &page);
+}
+
+int sso_pages_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path)
+{
+    return refuse(r, visit, ctx, retry_path, NULL, NULL);
+}
+
+static int redirect(request_rec *r, const char *location)
+{
+    set_common_headers(r);
+    apr_table_setn(r->headers_out, "Location", location);
+    return HTTP_MOVED_TEMPORARILY;
+}
+
+static int confirm(request_rec *r, const sso_visit_t *visit, const char *return_path)
+{
+    const sso_site_t *site = &visit->site->site;
+    page_t page = {
+        .status = HTTP_OK,
+        .title = "Sign out?",
+        .sentence = "You are about to sign out of this application and of your work account in this browser.",
+        .advice = "Press the button to sign out, or close this page to stay signed in.",
+        .label = "Sign out",
+        /* Browsers hold the whole chain of redirects behind a form to this: Entra, and whom it federates with. */
+        .form_action = apr_pstrcat(r->pool, "'self' https: ", visit->site->authority.login_url, NULL),
+        .target = apr_pstrcat(r->pool, site->path, "/logout", *return_path == '\0' ? "" : "?rd=",
+                              sso_percent_encode(r->pool, return_path), NULL),
+    };
+    return write_page(r, &page);
+}
+
+static int goodbye(request_rec *r)
+{
+    page_t page = {
+        .status = HTTP_OK,
+        .title = "You are signed out",
+        .sentence = "You have been signed out of this application.",
+        .advice = "On a shared computer, close all windows of the browser now.",
+        .label = "Sign in again",
+        .target = "/",
+    };
+    return write_page(r, &page);
+}
+
+int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const sso_answer_t *answer)
+{
+    set_cookies(r, answer->cookies);
+    switch (answer->kind) {
+    case SSO_ANSWER_REDIRECT:
+        return redirect(r, answer->location);
+    case SSO_ANSWER_CONFIRM:
+        return confirm(r, visit, answer->retry_path);
+    case SSO_ANSWER_GOODBYE:
+        return goodbye(r);
+    case SSO_ANSWER_FAULT:
+        break;
+    }
+    return refuse(r, visit, ctx, answer->retry_path, answer->correlation_id, answer->allow);
+}
+
+int sso_pages_json(request_rec *r, const char *json)
+{
+    set_common_headers(r);
+    ap_set_content_type(r, "application/json");
+    ap_rvputs(r, json, "\n", NULL);
+    return DONE;
+}

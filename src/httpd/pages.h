@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that the module itself says to a client: redirects, pages for people, problem documents for programs. */
+#pragma once
+
+#include <httpd.h>
+
+#include "flow/flow.h"
+#include "httpd/visit.h"
+
+/* Sends answer and gives what a hook must return: an HTTP status for httpd to finish (redirects, ErrorDocument), or DONE when
+ * the whole response has been written, so that no handler can add to it. Logs the fault of ctx. */
+int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const sso_answer_t *answer);
+
+/* A refusal of a request for something protected: as page, or as application/problem+json (RFC 9457) for a program. */
+int sso_pages_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path);
+
+/* JSON text with status 200, for `session`. Gives DONE. */
+int sso_pages_json(request_rec *r, const char *json);

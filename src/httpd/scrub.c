@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pass over the request's headers. Backends of the CGI family fold names, so we fold them the same way before we
+ * compare. */
+#include "build_config.h"
+
+#include "httpd/scrub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#define OWN_PREFIX "x_entra_"
+#define MAX_NAME 128
+
+struct sso_scrub_t {
+    const char *const *names; /* folded, sorted */
+    int count;
+    apr_size_t longest;
+};
+
+static char fold(char c)
+{
+    return apr_isalnum(c) ? (char)apr_tolower(c) : '_';
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *names)
+{
+    sso_scrub_t *scrub = apr_pcalloc(pool, sizeof(*scrub));
+    const char **folded = apr_pcalloc(pool, ((apr_size_t)names->nelts + 1) * sizeof(*folded));
+    for (int i = 0; i < names->nelts; i++) {
+        char *name = apr_pstrdup(pool, APR_ARRAY_IDX(names, i, const char *));
+        for (char *p = name; *p != '\0'; p++) {
+            *p = fold(*p);
+        }
+        /* A CGI variable HTTP_X is made of the request header X, after ours and over it. */
+        folded[scrub->count] = strncmp(name, "http_", 5) == 0 ? name + 5 : name;
+        apr_size_t len = strlen(folded[scrub->count]);
+        scrub->longest = len > scrub->longest ? len : scrub->longest;
+        scrub->count++;
+    }
+    qsort(folded, (size_t)scrub->count, sizeof(*folded), compare);
+    scrub->names = folded;
+    return scrub;
+}
+
+bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
+{
+    char folded[MAX_NAME + 1];
+    const char *key = folded;
+    bool may_be_prefix = len >= sizeof(OWN_PREFIX) - 1;
+    if (len > MAX_NAME) {
+        /* Only the prefix can still fit; a configured name is never so long that it matters. */
+        len = may_be_prefix && scrub->longest <= MAX_NAME ? sizeof(OWN_PREFIX) - 1 : MAX_NAME;
+    }
+    for (apr_size_t i = 0; i < len; i++) {
+        folded[i] = fold(name[i]);
+    }
+    folded[len] = '\0';
+    if (may_be_prefix && strncmp(folded, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) == 0) {
+        return true;
+    }
+    return len <= scrub->longest &&
+           bsearch(&key, scrub->names, (size_t)scrub->count, sizeof(*scrub->names), compare) != NULL;
+}
+
+/* The value without the tokens that name owned headers; NULL when nothing is left. */
+static const char *clean_connection(request_rec *r, const sso_scrub_t *scrub, const char *value)
+{
+    const char *kept = NULL;
+    const char *p = value;
+    while (*p != '\0') {
+        apr_size_t len = strcspn(p, ",");
+        const char *token = p;
+        apr_size_t token_len = len;
+        while (token_len > 0 && apr_isspace(*token)) {
+            token++;
+            token_len--;
+        }
+        while (token_len > 0 && apr_isspace(token[token_len - 1])) {
+            token_len--;
+        }
+        if (token_len > 0 && !sso_scrub_owns(scrub, token, token_len)) {
+            const char *text = apr_pstrmemdup(r->pool, token, token_len);
+            kept = kept == NULL ? text : apr_pstrcat(r->pool, kept, ", ", text, NULL);
+        }
+        p += len;
+        p += *p == ',' ? 1 : 0;
+    }
+    return kept;
+}
+
+static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
+{
+    const char *value = apr_table_get(r->headers_in, "Connection");
+    if (value == NULL) {
+        return;
+    }
+    const char *kept = clean_connection(r, scrub, value);
+    if (kept == NULL) {
+        apr_table_unset(r->headers_in, "Connection");
+    } else if (strlen(kept) != strlen(value)) {
+        apr_table_setn(r->headers_in, "Connection", kept);
+    }
+}
+
+void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
+    /* Unsetting moves the entries behind, so the names are collected first; there are none in an honest request. */
+    apr_array_header_t *found = NULL;
+    for (int i = 0; i < headers->nelts; i++) {
+        if (sso_scrub_owns(scrub, entry[i].key, strlen(entry[i].key))) {
+            found = found == NULL ? apr_array_make(r->pool, 4, sizeof(const char *)) : found;
+            APR_ARRAY_PUSH(found, const char *) = entry[i].key;
+        }
+    }
+    for (int i = 0; found != NULL && i < found->nelts; i++) {
+        apr_table_unset(r->headers_in, APR_ARRAY_IDX(found, i, const char *));
+    }
+    scrub_connection(r, scrub);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From options to a site. Every rule that needs more than one value stands here, each with the sentence that mends it. */
+#include "build_config.h"
+
+#include "httpd/site.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <http_core.h>
+#include <http_log.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "entra/secret.h"
+#include "httpd/directives.h"
+
+extern module entra_sso_module;
+APLOG_USE_MODULE(entra_sso);
+
+/* A site in the making. */
+typedef struct {
+    apr_pool_t *pool;
+    sso_ctx_t ctx;
+    const server_rec *server;
+    sso_server_config_t *config;
+    sso_site_config_t *site;
+    bool quiet;
+    int faults;
+} draft_t;
+
+const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
+{
+    const char *name = server->server_hostname == NULL ? "the main server" : server->server_hostname;
+    if (server->defn_name == NULL) {
+        return apr_psprintf(pool, "%s (main server)", name);
+    }
+    return apr_psprintf(pool, "%s (%s:%u)", name, server->defn_name, server->defn_line_number);
+}
+
+/* One mistake: the option, where it was written (or the virtual host where it is missing), what is wrong and the mend. */
+static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
+{
+    draft->faults++;
+    if (draft->quiet) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    const char *text = apr_pvsprintf(draft->pool, fmt, args);
+    va_end(args);
+    const sso_value_t *value = &draft->config->option[option];
+    const char *place = value->set ? apr_psprintf(draft->pool, "%s:%d, ", value->file, value->line) : "";
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, draft->server, "%s: %s: %s [%sin %s]", number, sso_server_directive(option),
+                 text, place, sso_site_where(draft->pool, draft->server));
+}
+
+static void warn(draft_t *draft, const char *number, sso_server_option_t option, const char *text)
+{
+    if (!draft->quiet) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, draft->server, "%s: %s: %s [in %s]", number,
+                     sso_server_directive(option), text, sso_site_where(draft->pool, draft->server));
+    }
+}
+
+static const sso_value_t *get(const draft_t *draft, sso_server_option_t option)
+{
+    return &draft->config->option[option];
+}
+
+/* The fault of a core call as the text of a complaint. */
+static const char *fault_text(draft_t *draft)
+{
+    const char *text = apr_psprintf(draft->pool, "%s (%s)", sso_reason(draft->ctx.fault.rc)->sentence,
+                                    draft->ctx.fault.detail == NULL ? "no detail" : draft->ctx.fault.detail);
+    sso_fault_clear(&draft->ctx);
+    return text;
+}
+
+static void fill_tenant(draft_t *draft)
+{
+    sso_site_t *site = &draft->site->site;
+    const sso_value_t *tenant = get(draft, SSO_SERVER_TENANT);
+    const sso_value_t *allowed = get(draft, SSO_SERVER_ALLOWED_TENANTS);
+    const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
+    const sso_value_t *url = get(draft, SSO_SERVER_AUTHORITY);
+    draft->site->authority.login_url = url->set ? url->first : cloud->login_url;
+    draft->site->authority.policy = &draft->site->policy;
+    if (!tenant->set) {
+        complain(draft, "ENTRA4001", SSO_SERVER_TENANT, "is missing; write \"EntraTenant <tenant GUID>\", the Directory (tenant) "
+                 "ID of the app registration");
+        return;
+    }
+    draft->site->authority.tenant = tenant->first;
+    if (allowed->set) {
+        site->any_tenant = allowed->choice == 1;
+        site->allowed_tenants = allowed->items;
+    } else if (sso_tenant_is_several(tenant->first)) {
+        complain(draft, "ENTRA4002", SSO_SERVER_ALLOWED_TENANTS, "is missing; with \"EntraTenant %s\" people of every tenant can "
+                 "sign in at Entra: write the GUIDs of those that may enter here, or the word any", tenant->first);
+    }
+    const char *several = sso_tenant_is_several(tenant->first) ? "%{oid}@%{tid}" : "%{preferred_username}";
+    ap_assert(sso_template_parse(draft->pool, several, &draft->site->remote_user) == NULL);
+}
+
+static void fill_client(draft_t *draft)
+{
+    const sso_value_t *client = get(draft, SSO_SERVER_CLIENT_ID);
+    if (!client->set) {
+        complain(draft, "ENTRA4003", SSO_SERVER_CLIENT_ID, "is missing; write \"EntraClientID <GUID>\", the Application (client) ID "
+                 "of the app registration");
+    }
+    draft->site->site.client_id = client->first;
+    const char *scope = "openid profile email";
+    const apr_array_header_t *more = get(draft, SSO_SERVER_SCOPES)->items;
+    for (int i = 0; i < more->nelts; i++) {
+        scope = apr_pstrcat(draft->pool, scope, " ", APR_ARRAY_IDX(more, i, const char *), NULL);
+    }
+    draft->site->site.scope = scope;
+}
+
+static void fill_secret(draft_t *draft, const char *source)
+{
+    const char *secret;
+    bool literal = false;
+    if (strncmp(source, "file:", 5) == 0) {
+        source = apr_pstrcat(draft->pool, "file:", ap_server_root_relative(draft->pool, source + 5), NULL);
+    }
+    if (sso_secret_read(&draft->ctx, draft->pool, source, &secret, &literal) != SSO_OK) {
+        complain(draft, "ENTRA4004", SSO_SERVER_CLIENT_SECRET, "%s; write file:PATH of a file that only root can read "
+                 "(chmod 600), exec:, env: or credential:", fault_text(draft));
+        return;
+    }
+    if (literal) {
+        warn(draft, "ENTRA4005", SSO_SERVER_CLIENT_SECRET, "the secret itself stands in the configuration; "
+             "better put it into a file of mode 0600 and write file:PATH");
+    }
+    draft->site->site.credential = sso_credential_secret(draft->pool, secret);
+}
+
+static void fill_certificate(draft_t *draft, const sso_value_t *value)
+{
+    const char *cert_pem;
+    const char *key_pem;
+    const sso_certificate_t *cert;
+    sso_rc rc;
+    if (value->second == NULL) {
+        rc = sso_pem_file(&draft->ctx, draft->pool, value->first, false, &cert_pem);
+        key_pem = cert_pem;
+    } else {
+        rc = sso_pem_file(&draft->ctx, draft->pool, value->first, true, &cert_pem);
+        if (rc == SSO_OK) {
+            rc = sso_pem_file(&draft->ctx, draft->pool, value->second, false, &key_pem);
+        }
+    }
+    if (rc == SSO_OK) {
+        rc = sso_certificate_parse(&draft->ctx, draft->pool, cert_pem, key_pem, &cert);
+    }
+    if (rc != SSO_OK) {
+        complain(draft, "ENTRA4006", SSO_SERVER_CLIENT_CERTIFICATE, "%s; write PEM files: the certificate, and its RSA key that "
+                 "only root can read (chmod 600)", fault_text(draft));
+        return;
+    }
+    if (sso_certificate_expires(cert) < draft->ctx.now) {
+        complain(draft, "ENTRA4007", SSO_SERVER_CLIENT_CERTIFICATE, "the certificate expired on %s; make a new one and upload it to "
+                 "the app registration", sso_time_print(draft->pool, sso_certificate_expires(cert)));
+    }
+    draft->site->site.credential = sso_credential_certificate(draft->pool, cert);
+}
+
+static void fill_assertion(draft_t *draft, const sso_value_t *value)
+{
+    if (strncmp(value->first, "file:", 5) == 0) {
+        draft->site->site.credential =
+            sso_credential_file(draft->pool, ap_server_root_relative(draft->pool, value->first + 5));
+        return;
+    }
+    if (strcmp(value->first, "workload-identity") == 0) {
+        const char *path = getenv("AZURE_FEDERATED_TOKEN_FILE");
+        if (path == NULL || *path != '/') {
+            complain(draft, "ENTRA4008", SSO_SERVER_CLIENT_ASSERTION, "workload-identity needs AZURE_FEDERATED_TOKEN_FILE in "
+                     "httpd's environment; label the pod for workload identity, or write file:PATH");
+            return;
+        }
+        draft->site->site.credential = sso_credential_file(draft->pool, apr_pstrdup(draft->pool, path));
+        return;
+    }
+    const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
+    const char *endpoint = getenv("IDENTITY_ENDPOINT");
+    const char *header = getenv("IDENTITY_HEADER");
+    bool app_service = endpoint != NULL && header != NULL;
+    draft->site->site.credential = sso_credential_managed_identity(
+        draft->pool, value->second, app_service ? apr_pstrdup(draft->pool, endpoint) : NULL,
+        app_service ? apr_pstrdup(draft->pool, header) : NULL, cloud->exchange_audience);
+}
+
+static void fill_credential(draft_t *draft)
+{
+    const sso_value_t *secret = get(draft, SSO_SERVER_CLIENT_SECRET);
+    const sso_value_t *certificate = get(draft, SSO_SERVER_CLIENT_CERTIFICATE);
+    const sso_value_t *assertion = get(draft, SSO_SERVER_CLIENT_ASSERTION);
+    int count = (secret->set ? 1 : 0) + (certificate->set ? 1 : 0) + (assertion->set ? 1 : 0);
+    if (count != 1) {
+        complain(draft, "ENTRA4009", count == 0 ? SSO_SERVER_CLIENT_SECRET : SSO_SERVER_CLIENT_CERTIFICATE,
+                 count == 0 ? "no credential is given; write one of EntraClientSecret, EntraClientCertificate, EntraClientAssertion"
+                            : "more than one credential is given; keep one of EntraClientSecret, EntraClientCertificate, "
+                              "EntraClientAssertion");
+    } else if (secret->set) {
+        fill_secret(draft, secret->first);
+    } else if (certificate->set) {
+        fill_certificate(draft, certificate);
+    } else {
+        fill_assertion(draft, assertion);
+    }
+}
+
+/* What ServerName says of scheme and port; without a scheme, port 443 means https. */
+static const char *origin_of_server_name(draft_t *draft)
+{
+    const server_rec *s = draft->server;
+    if (s->server_hostname == NULL) {
+        return NULL;
+    }
+    apr_port_t port = s->port;
+    if (port == 0 && s->server_scheme == NULL && s->addrs != NULL) {
+        port = s->addrs->host_port;
+    }
+    const char *scheme = s->server_scheme != NULL ? s->server_scheme : (port == 443 ? "https" : "http");
+    bool v6 = strchr(s->server_hostname, ':') != NULL && s->server_hostname[0] != '[';
+    return apr_psprintf(draft->pool, port == 0 ? "%s://%s%s%s" : "%s://%s%s%s:%u", scheme, v6 ? "[" : "",
+                        s->server_hostname, v6 ? "]" : "", (unsigned)port);
+}
+
+static void fill_origin(draft_t *draft)
+{
+    sso_site_t *site = &draft->site->site;
+    const sso_value_t *url = get(draft, SSO_SERVER_PUBLIC_URL);
+    site->path = get(draft, SSO_SERVER_PATH)->first;
+    site->origin = url->object;
+    if (!url->set) {
+        const char *why = "ServerName is not set";
+        const char *text = origin_of_server_name(draft);
+        site->origin = text == NULL ? NULL : sso_origin_parse(draft->pool, text, &why);
+        if (site->origin == NULL) {
+            complain(draft, "ENTRA4010", SSO_SERVER_PUBLIC_URL, "the public origin cannot be told from ServerName (%s); write "
+                     "\"ServerName https://app.example.com\" or \"EntraPublicURL https://app.example.com\"", why);
+            return;
+        }
+    }
+    if (strcmp(site->origin->scheme, "https") != 0 && !site->origin->loopback) {
+        complain(draft, "ENTRA4011", SSO_SERVER_PUBLIC_URL, "the public origin would be %s, but sign-in over plain http is open to "
+                 "everyone on the way; write \"ServerName https://%s\" or EntraPublicURL with https (plain http is for "
+                 "localhost alone)", site->origin->text, site->origin->host);
+    }
+    site->redirect_uri = apr_pstrcat(draft->pool, site->origin->text, site->path, "/callback", NULL);
+    if (strlen(site->redirect_uri) > 256) {
+        complain(draft, "ENTRA4012", SSO_SERVER_PATH, "the redirect URI %s is longer than the 256 characters that Entra takes",
+                 site->redirect_uri);
+    }
+}
+
+/* "example.com" is a parent of "app.example.com" and of "example.com", not of "badexample.com". */
+static bool is_parent_domain(const char *domain, const char *host)
+{
+    apr_size_t d = strlen(domain);
+    apr_size_t h = strlen(host);
+    return h >= d && strcmp(host + h - d, domain) == 0 && (h == d || host[h - d - 1] == '.');
+}
+
+static void fill_session(draft_t *draft)
+{
+    sso_site_t *site = &draft->site->site;
+    const sso_value_t *domain = get(draft, SSO_SERVER_COOKIE_DOMAIN);
+    const sso_value_t *skew = get(draft, SSO_SERVER_CLOCK_SKEW);
+    const core_server_config *core = ap_get_core_module_config(draft->server->module_config);
+    site->skew = skew->span;
+    if (skew->choice == 1 || skew->span > apr_time_from_sec(600)) {
+        complain(draft, "ENTRA4013", SSO_SERVER_CLOCK_SKEW, "may be 10m at most; mend the clock (NTP) instead");
+    }
+    site->session.skew = site->skew;
+    site->session.max_age = get(draft, SSO_SERVER_SESSION_MAX_AGE)->span;
+    site->session.idle = get(draft, SSO_SERVER_SESSION_IDLE)->span;
+    if (site->session.max_age > SSO_SESSION_CAP || site->session.max_age <= 0) {
+        complain(draft, "ENTRA4014", SSO_SERVER_SESSION_MAX_AGE, "must be more than nothing and at most 8h; no session outlives "
+                 "8 hours");
+    }
+    if (site->session.idle <= 0 && get(draft, SSO_SERVER_SESSION_IDLE)->choice == 0) {
+        complain(draft, "ENTRA4015", SSO_SERVER_SESSION_IDLE, "must be more than nothing; write off to have none");
+    }
+    if (domain->set && site->origin != NULL && !is_parent_domain(domain->first, site->origin->host)) {
+        complain(draft, "ENTRA4016", SSO_SERVER_COOKIE_DOMAIN, "%s is no parent domain of the public host %s", domain->first,
+                 site->origin->host);
+    }
+    if (site->origin != NULL) {
+        sso_cookie_policy_init(draft->pool, strcmp(site->origin->scheme, "https") == 0, domain->first,
+                               &site->session.cookies);
+    }
+    /* Names, separators and the application's own cookies share the line with the session's. */
+    int limit = draft->server->limit_req_fieldsize > 0 ? draft->server->limit_req_fieldsize : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
+    site->session.max_cookie = limit > 1500 ? (apr_size_t)limit - 1200 : 300;
+    if (core->merge_trailers == AP_MERGE_TRAILERS_ENABLE) {
+        complain(draft, "ENTRA4017", SSO_SERVER_PATH, "MergeTrailers is on: header fields behind a request's body could name a user; "
+                 "write \"MergeTrailers off\"");
+    }
+}
+
+static void fill_outbound(draft_t *draft)
+{
+    sso_http_policy_t *policy = &draft->site->policy;
+    const sso_value_t *ca = get(draft, SSO_SERVER_TRUSTED_CA);
+    const sso_value_t *timeout = get(draft, SSO_SERVER_OUTBOUND_TIMEOUT);
+    apr_finfo_t info;
+    policy->ca_file = ca->first;
+    policy->proxy = get(draft, SSO_SERVER_OUTBOUND_PROXY)->first;
+    policy->connect_timeout = timeout->span;
+    policy->total_timeout = timeout->span2;
+    draft->site->site.http_policy = policy;
+    /* The children read it, so what root may read is not enough. */
+    if (ca->set && (apr_stat(&info, ca->first, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
+                    info.filetype != APR_REG || (info.protection & APR_FPROT_WREAD) == 0)) {
+        complain(draft, "ENTRA4018", SSO_SERVER_TRUSTED_CA, "%s is no file that everyone can read; write the path of a PEM bundle "
+                 "of mode 0644", ca->first);
+    }
+}
+
+/* SECURITY: the binding makes a cookie or state of another tenant, client or site a stranger to this one. */
+static void fill_binding(draft_t *draft)
+{
+    sso_site_t *site = &draft->site->site;
+    const char *domain = get(draft, SSO_SERVER_COOKIE_DOMAIN)->first;
+    const char *text =
+        apr_pstrcat(draft->pool, "entra-sso 1\n", draft->site->authority.login_url, "\n", draft->site->authority.tenant, "\n",
+                    site->client_id, "\n", domain == NULL ? site->origin->text : domain, NULL);
+    sso_sha256(text, strlen(text), site->session.binding);
+    draft->site->authority_key =
+        apr_pstrcat(draft->pool, draft->site->authority.login_url, " ", draft->site->authority.tenant, " ",
+                    draft->site->policy.ca_file == NULL ? "" : draft->site->policy.ca_file, " ",
+                    draft->site->policy.proxy == NULL ? "" : draft->site->policy.proxy, NULL);
+}
+
+static void check_state_directory(draft_t *draft)
+{
+    const char *folder = get(draft, SSO_SERVER_STATE_DIRECTORY)->first;
+    apr_finfo_t info;
+    draft->site->key_file = apr_pstrcat(draft->pool, folder, "/cookie.keys", NULL);
+    if (apr_stat(&info, folder, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
+        info.filetype != APR_DIR) {
+        complain(draft, "ENTRA4019", SSO_SERVER_STATE_DIRECTORY, "%s is no folder that can be read; make it with \"install -d -m 0700 "
+                 "%s\"", folder, folder);
+        return;
+    }
+    if ((info.protection & APR_FPROT_WWRITE) != 0) {
+        complain(draft, "ENTRA4020", SSO_SERVER_STATE_DIRECTORY, "everyone may write to %s; \"chmod 0700 %s\"", folder, folder);
+    }
+    sso_keyring_t *ring;
+    if (access(draft->site->key_file, F_OK) == 0 &&
+        sso_keyring_load(&draft->ctx, draft->pool, draft->site->key_file, &ring) != SSO_OK) {
+        /* An ordinary user may test the configuration; only root can judge root's key file. */
+        bool not_ours = draft->ctx.fault.rc != SSO_R_KEYFILE_FORMAT && draft->ctx.fault.rc != SSO_R_KEYFILE_WEAK &&
+                        geteuid() != 0;
+        const char *text = fault_text(draft);
+        if (!not_ours) {
+            complain(draft, "ENTRA4021", SSO_SERVER_STATE_DIRECTORY, "%s: %s; restore it from the other nodes or a backup, or "
+                     "remove it (everyone signs in anew)", draft->site->key_file, text);
+        }
+    }
+}
+
+int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
+{
+    draft_t draft = {.pool = pool, .server = server, .quiet = quiet};
+    draft.config = sso_config_server(server);
+    draft.site = apr_pcalloc(pool, sizeof(*draft.site));
+    draft.site->server = server;
+    draft.site->site.claims = draft.config->claims;
+    sso_ctx_init(&draft.ctx, pool, sso_clock_now());
+    fill_tenant(&draft);
+    fill_client(&draft);
+    fill_credential(&draft);
+    fill_origin(&draft);
+    fill_session(&draft);
+    fill_outbound(&draft);
+    check_state_directory(&draft);
+    if (draft.faults == 0) {
+        fill_binding(&draft);
+        draft.site->scrub = sso_scrub_make(pool, draft.config->names);
+        draft.config->site = draft.site;
+    }
+    return draft.faults;
+}
+
+sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site)
+{
+    bool made = false;
+    sso_keyring_t *ring;
+    sso_rc rc = sso_keyring_make(ctx, site->key_file, &made);
+    if (rc == SSO_OK) {
+        rc = sso_keyring_load(ctx, pool, site->key_file, &ring);
+    }
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    if (made) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, site->server, "ENTRA2010: made the key file %s; copy it to every node of a "
+                     "cluster", site->key_file);
+    }
+    site->site.session.keyring = ring;
+    return SSO_OK;
+}

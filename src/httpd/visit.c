@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From request_rec to the flow layer's request, once. */
+#include "build_config.h"
+
+#include "httpd/visit.h"
+
+#include <string.h>
+
+#include <http_config.h>
+
+#include "httpd/log.h"
+
+extern module entra_sso_module;
+
+sso_visit_t *sso_visit_get(const request_rec *r)
+{
+    sso_visit_t *visit = ap_get_module_config(r->request_config, &entra_sso_module);
+    while (visit == NULL && (r->main != NULL || r->prev != NULL)) {
+        r = r->main != NULL ? r->main : r->prev;
+        visit = ap_get_module_config(r->request_config, &entra_sso_module);
+    }
+    return visit;
+}
+
+static void take_cookies(request_rec *r, sso_visit_t *visit)
+{
+    const char *header = apr_table_get(r->headers_in, "Cookie");
+    sso_cookie_read(r->pool, &visit->site->site.session.cookies, header, &visit->cookies);
+    if (visit->cookies.rest == header) {
+        return;
+    }
+    if (visit->cookies.rest == NULL) {
+        apr_table_unset(r->headers_in, "Cookie");
+    } else {
+        apr_table_setn(r->headers_in, "Cookie", visit->cookies.rest);
+    }
+}
+
+sso_visit_t *sso_visit_begin(request_rec *r, sso_site_config_t *site)
+{
+    sso_visit_t *visit = apr_pcalloc(r->pool, sizeof(*visit));
+    visit->site = site;
+    take_cookies(r, visit);
+    ap_set_module_config(r->request_config, &entra_sso_module, visit);
+    return visit;
+}
+
+bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
+{
+    if (visit->session == SSO_VISIT_UNKNOWN) {
+        sso_ctx_t ctx;
+        sso_log_ctx_init(&ctx, r);
+        bool opened = sso_session_open(&ctx, &visit->site->site.session, &visit->cookies, &visit->record) == SSO_OK;
+        visit->session = opened ? SSO_VISIT_SESSION : SSO_VISIT_NO_SESSION;
+        visit->fault = ctx.fault;
+        if (!opened) {
+            sso_log_fault(r, &ctx, NULL);
+        }
+    }
+    return visit->session == SSO_VISIT_SESSION;
+}
+
+static const char *header_of(const void *baton, const char *name)
+{
+    return apr_table_get(((const request_rec *)baton)->headers_in, name);
+}
+
+void sso_visit_request(request_rec *r, const sso_visit_t *visit, sso_request_t *ret_request)
+{
+    /* An internal redirect has a path that the browser never asked for: it comes back to what it did ask for. */
+    const request_rec *first = r;
+    while (first->main != NULL || first->prev != NULL) {
+        first = first->main != NULL ? first->main : first->prev;
+    }
+    ret_request->method = first->method;
+    ret_request->host = first->hostname;
+    ret_request->path = first->unparsed_uri;
+    ret_request->query = visit->query;
+    ret_request->cookies = &visit->cookies;
+    ret_request->header = header_of;
+    ret_request->baton = first;
+}
