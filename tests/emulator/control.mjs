@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
+
+import { randomUUID } from 'node:crypto';
+import { accessTokenClaims } from './accesstoken.mjs';
+import { addFault } from './faults.mjs';
+import { checkShape, makeToken } from './forge.mjs';
+import { idTokenClaims } from './idtoken.mjs';
+import { keyAction } from './keycontrol.mjs';
+import { oddBody } from './oddbody.mjs';
+import { json } from './reply.mjs';
+import { unseal } from './seal.mjs';
+import { reportStats } from './stats.mjs';
+import { currentSerial } from './token.mjs';
+import { resetWorld, userByKey } from './world.mjs';
+
+function needUser(world, key) {
+  const user = userByKey(world, key);
+  if (!user) throw new Error(`there is no user '${key}'`);
+  return user;
+}
+
+function auto(world, { user = null, ageSeconds = 0 }) {
+  if (user !== null) needUser(world, user);
+  world.auto = user === null ? null : { user, ageSeconds };
+  return { auto: world.auto };
+}
+
+/** A shape replaces the one before; an empty one takes it away. */
+function setShape(name, check) {
+  return (world, shape) => {
+    check?.(world, shape);
+    world.shapes[name] = Object.keys(shape).length ? shape : null;
+    return { [name]: world.shapes[name] };
+  };
+}
+
+function change(item, { set = {}, unset = [] }) {
+  Object.assign(item, set);
+  for (const name of unset) delete item[name];
+  return item;
+}
+
+function changeClient(world, { client_id: id, ...changes }) {
+  const client = world.clients.find((c) => c.id === id);
+  if (!client) throw new Error(`there is no client '${id}'`);
+  return { client: change(client, changes) };
+}
+
+function revoke(world, { user, refresh_token: token }) {
+  const grant = token && unseal(world.sealKey, 'refresh', token);
+  if (token && !grant) throw new Error('refresh_token is none of this emulator');
+  if (grant) world.revokedTokens.add(grant.id);
+  // Every grant so far, and none of those that follow.
+  if (user) world.revokedBefore.set(needUser(world, user).key, currentSerial());
+  if (user) dropAccounts(world, user);
+  return { revoked: user ?? grant?.id };
+}
+
+/** Revoking ends browser sessions at Entra as well. */
+function dropAccounts(world, user) {
+  for (const session of world.sessions.values()) session.accounts = session.accounts.filter((account) => account.user !== user);
+}
+
+/** A token without a sign-in, for tests of what accepts tokens. Graph is not a resource here. */
+function mint(world, { kind = 'id', user = 'ada', client_id: id = world.clients[0].id, resource = id, scopes = [], nonce, shape = {} }) {
+  const client = world.clients.find((c) => c.id === id);
+  if (!client) throw new Error(`there is no client '${id}'`);
+  const person = user === null ? null : needUser(world, user);
+  const tid = person?.tenant ?? client.tenant;
+  const grant = { tid, nonce, sid: randomUUID(), authTime: world.now(), scope: ['openid', 'profile', 'email'] };
+  const claims = kind === 'id'
+    ? idTokenClaims(world, client, person, grant)
+    : accessTokenClaims(world, client, person, { audience: resource, scopes, lifetime: 3600, grant });
+  return { token: makeToken(world, client, tid, claims, shape) };
+}
+
+function signOutEverywhere(world) {
+  world.sessions.clear();
+  return {};
+}
+
+function faults(world) {
+  return { faults: world.faults };
+}
+
+function clearFaults(world) {
+  world.faults = [];
+  return faults(world);
+}
+
+const CALLS = {
+  'POST auto': auto,
+  'POST fault': (world, fault) => { addFault(world, fault); return faults(world); },
+  'GET fault': faults,
+  'DELETE fault': clearFaults,
+  'POST idtoken': setShape('idtoken', checkShape),
+  'DELETE idtoken': (world) => setShape('idtoken')(world, {}),
+  'POST accesstoken': setShape('accesstoken', checkShape),
+  'DELETE accesstoken': (world) => setShape('accesstoken')(world, {}),
+  'POST token': setShape('token', (world, shape) => oddBody(shape)),
+  'DELETE token': (world) => setShape('token')(world, {}),
+  'POST authorize': setShape('authorize'),
+  'DELETE authorize': (world) => setShape('authorize')(world, {}),
+  'POST discovery': setShape('discovery', (world, shape) => oddBody(shape)),
+  'DELETE discovery': (world) => setShape('discovery')(world, {}),
+  'POST keys': keyAction,
+  'GET keys': (world) => keyAction(world, { action: 'list' }),
+  'POST client': changeClient,
+  'GET client': (world) => ({ clients: world.clients }),
+  'POST user': (world, { user, ...changes }) => ({ user: change(needUser(world, user), changes) }),
+  'GET user': (world) => ({ users: world.users }),
+  'POST hosts': (world, { redirectHosts }) => { world.redirectHosts = [...redirectHosts]; return { redirectHosts: world.redirectHosts }; },
+  'POST limits': (world, limits) => ({ limits: Object.assign(world.limits, limits) }),
+  'POST clock': (world, { offsetSeconds = 0 }) => { world.clockOffset = offsetSeconds; return { now: world.now() }; },
+  'POST revoke': revoke,
+  'POST mint': mint,
+  'POST signout': signOutEverywhere,
+  'GET stats': (world) => reportStats(world.stats),
+  'POST reset': (world) => { resetWorld(world); return {}; },
+};
+
+export async function control(world, method, name, body) {
+  const call = CALLS[`${method} ${name}`];
+  if (!call) return json(404, { ok: false, error: `no control call '${method} ${name}'`, calls: Object.keys(CALLS) });
+  try {
+    const value = body ? JSON.parse(body) : {};
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Error('the body is a JSON object');
+    return json(200, { ok: true, ...await call(world, value) }, { 'Cache-Control': 'no-store' });
+  } catch (error) {
+    return json(400, { ok: false, error: error.message });
+  }
+}

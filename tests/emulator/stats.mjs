@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the emulator saw: counts, connections, the last requests, and the secrets it issued, so that a test can search logs for them.
+
+const KEPT = 200;
+const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'code_verifiers', 'nonces', 'states'];
+const BACK_CHANNEL = ['discovery', 'keys', 'token'];
+
+export function createStats(previous) {
+  return {
+    accepted: 0,
+    // Sockets outlive a reset: what is open is carried over, what was used starts again.
+    open: previous?.open ?? new Set(),
+    used: new Set(),
+    byEndpoint: {},
+    endpoints: {},
+    requests: [],
+    secrets: Object.fromEntries(SECRET_KINDS.map((kind) => [kind, []])),
+  };
+}
+
+function keep(list, item) {
+  list.push(item);
+  if (list.length > KEPT) list.shift();
+}
+
+export function recordRequest(stats, socketId, record) {
+  stats.endpoints[record.endpoint] = (stats.endpoints[record.endpoint] ?? 0) + 1;
+  stats.used.add(socketId);
+  (stats.byEndpoint[record.endpoint] ??= new Set()).add(socketId);
+  keep(stats.requests, record);
+}
+
+export function recordSecret(stats, kind, value) {
+  if (value) keep(stats.secrets[kind], value);
+}
+
+const unionSize = (sets) => new Set(sets.flatMap((set) => [...(set ?? [])])).size;
+
+export function reportStats(stats) {
+  const byEndpoint = Object.fromEntries(Object.entries(stats.byEndpoint).map(([name, set]) => [name, set.size]));
+  return {
+    endpoints: { ...stats.endpoints },
+    connections: {
+      accepted: stats.accepted,
+      open: stats.open.size,
+      used: stats.used.size,
+      backChannel: unionSize(BACK_CHANNEL.map((name) => stats.byEndpoint[name])),
+      byEndpoint,
+    },
+    requests: stats.requests,
+    secrets: stats.secrets,
+  };
+}
