@@ -61,6 +61,12 @@ const char *sso_hex(apr_pool_t *pool, const void *data, apr_size_t len);
 /* A value for a query or form body: all but unreserved characters (RFC 3986 section 2.3) as %XX. */
 const char *sso_percent_encode(apr_pool_t *pool, const char *text);
 
+/* The i-th item of an array of const char *. */
+static inline const char *sso_text_at(const apr_array_header_t *texts, int i)
+{
+    return ((const char *const *)(const void *)texts->elts)[i];
+}
+
 /* Splits a query or form body into decoded names and values. Fails (SSO_R_QUERY_FORMAT) on bad %XX, an encoded NUL,
  * more than SSO_MAX_QUERY_PAIRS pairs. Keeps duplicates: apr_table_get of such a name must not be trusted, see
  * sso_query_one. Empty pairs ("&&") are skipped. query may be NULL. */

@@ -116,6 +116,20 @@ sso_rc sso_random(sso_ctx_t *ctx, void *data, apr_size_t len)
     return SSO_OK;
 }
 
+sso_rc sso_random_guid(sso_ctx_t *ctx, const char **ret_guid)
+{
+    unsigned char bytes[16];
+    sso_rc rc = sso_random(ctx, bytes, sizeof(bytes));
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    bytes[6] = (unsigned char)((bytes[6] & 0x0fU) | 0x40U);
+    bytes[8] = (unsigned char)((bytes[8] & 0x3fU) | 0x80U);
+    const char *hex = sso_hex(ctx->pool, bytes, sizeof(bytes));
+    *ret_guid = apr_psprintf(ctx->pool, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    return SSO_OK;
+}
+
 void sso_sha256(const void *data, apr_size_t len, unsigned char ret_digest[static SSO_SHA256_BYTES])
 {
     const EVP_MD *md = process.ready ? process.sha256 : EVP_sha256();

@@ -10,11 +10,14 @@
 #define SSO_SHA256_BYTES 32
 
 /* Fetches the algorithms once, before threads start. Idempotent in a process. SSO_R_CRYPTO when OpenSSL has no
- * AES-256-GCM or SHA-256. */
+ * AES-256-GCM or SHA-256. The pool must not outlive the code (a loaded module's): its cleanup frees everything. */
 sso_rc sso_crypto_init(sso_ctx_t *ctx, apr_pool_t *process_pool) SSO_MUST_USE;
 
 /* Random bytes for keys, nonces and ids. SSO_R_RANDOM: the caller must refuse. */
 sso_rc sso_random(sso_ctx_t *ctx, void *data, apr_size_t len) SSO_MUST_USE;
+
+/* A random GUID (RFC 9562 5.4) as text in ctx->pool. */
+sso_rc sso_random_guid(sso_ctx_t *ctx, const char **ret_guid) SSO_MUST_USE;
 
 void sso_sha256(const void *data, apr_size_t len, unsigned char ret_digest[static SSO_SHA256_BYTES]);
 

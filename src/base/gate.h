@@ -16,7 +16,7 @@ apr_size_t sso_gate_shared_size(int processes);
 /* Once in the parent: sets up zeroed memory. limit: workers of the whole node that may wait, at least 1. */
 void sso_gate_shared_init(void *memory, int processes, int limit);
 /* In each process: takes a slot (of a dead process first) and gives it back when pool is cleaned. NULL when no slot is
- * free: the caller treats that as a full gate. */
+ * free: the caller must not call out then. Once a process for one memory. */
 sso_gate_t *sso_gate_join(apr_pool_t *pool, void *memory);
 /* False when the node's limit is reached. */
 bool sso_gate_enter(sso_gate_t *gate);

@@ -111,6 +111,7 @@ static bool body_append(call_t *call, const char *data, apr_size_t len)
         room = room > wanted ? room : wanted;
         room = room < max ? room : max;
         char *body = apr_palloc(call->ctx->pool, room + 1);
+        sso_wipe_later(call->ctx->pool, body, room + 1); /* it may hold tokens */
         memcpy(body, call->body, call->body_len);
         call->body = body;
         call->body_room = room;
@@ -174,8 +175,11 @@ static const char *url_part(const call_t *call, CURLUPart part, unsigned flags)
     return copy;
 }
 
+/* A virtual machine's instance metadata service: link-local, answered by the host itself, and only offered over http. */
+#define INSTANCE_METADATA_HOST "169.254.169.254"
+
 /* SECURITY: the rule of design 5 once more, on what libcurl itself understood, so that two parsers cannot differ:
- * https, or http to this machine. */
+ * https, or http to this machine or its own metadata service. */
 static sso_rc url_check(call_t *call)
 {
     apr_pool_t *pool = call->ctx->pool;
@@ -192,7 +196,8 @@ static sso_rc url_check(call_t *call)
     }
     call->host = sso_printable(pool, host);
     const char *wrong = sso_url_check_outbound(pool, apr_psprintf(pool, "%s://%s:%s", scheme, host, port), false);
-    if (wrong) {
+    bool metadata = call->request->direct && strcmp(host, INSTANCE_METADATA_HOST) == 0;
+    if (wrong && !metadata) {
         return sso_fail(call->ctx, SSO_R_HTTP_FAILED, "%s: %s", call->host, wrong);
     }
     call->loopback_http = strcmp(scheme, "https") != 0;

@@ -22,7 +22,7 @@ typedef struct {
     const char *content_type;   /* of the body */
     const apr_table_t *headers; /* further request headers, or NULL */
     apr_size_t max_response;    /* larger: SSO_R_HTTP_SIZE */
-    bool direct;                /* never through the proxy (managed identity) */
+    bool direct;                /* never through the proxy; then http to the instance metadata service is allowed */
     bool ungated;               /* a background task: does not count against the gate */
 } sso_http_request_t;
 
@@ -48,5 +48,5 @@ static inline sso_rc SSO_MUST_USE sso_http_perform(sso_http_t *http, sso_ctx_t *
 }
 
 /* The libcurl implementation for one process: handles (each with its connections) are kept last-in-first-out in pool, so
- * sequential calls reuse one connection; DNS and TLS sessions are shared. gate may be NULL. Safe for all threads. */
+ * sequential calls reuse one connection; DNS and TLS sessions are shared. gate NULL: no bulkhead, for commands. Safe for all threads. Once a process. */
 sso_rc sso_http_make(sso_ctx_t *ctx, apr_pool_t *pool, sso_gate_t *gate, sso_http_t **ret_http) SSO_MUST_USE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metadata and keys of one authority: fetched by one worker of the node, kept in shared memory, parsed once per process and
- * generation. No request waits here while a good copy is at hand. */
+/* Metadata and keys of one authority: fetched by one worker of the node, kept in shared memory, parsed once per process
+ * and generation. No request waits here while a good copy is at hand. */
 #include "entra/authority.h"
 
 #include <stdatomic.h>
@@ -173,8 +173,8 @@ static void copy_write(shared_t *shared, const unsigned char *body, apr_size_t l
     atomic_store_explicit(&shared->generation, generation, memory_order_release);
 }
 
-/* The present copy in pool, NULL when there is none. The digest is the last word: even two writers at once, after a worker
- * was stopped for longer than its claim, cannot make a mixture that is believed. */
+/* The present copy in pool, NULL when there is none. The digest is the last word: even two writers at once, after a
+ * worker was stopped for longer than its claim, cannot make a mixture that is believed. */
 static unsigned char *copy_read(const shared_t *shared, apr_pool_t *pool, apr_size_t *ret_len, uint32_t *ret_generation)
 {
     unsigned char *body = apr_palloc(pool, COPY_MAX);
@@ -223,8 +223,8 @@ static sso_rc body_parse(sso_ctx_t *ctx, const sso_authority_config_t *config, c
     if (reader.failed || metadata == NULL) {
         return sso_fail(ctx, SSO_R_METADATA_NONE, "the copy in shared memory is cut short");
     }
-    sso_rc rc = sso_metadata_parse(ctx, holder->pool, config, (const char *)metadata, metadata_len,
-                                   &holder->view.metadata);
+    sso_rc rc =
+        sso_metadata_parse(ctx, holder->pool, config, (const char *)metadata, metadata_len, &holder->view.metadata);
     if (rc == SSO_OK) {
         rc = sso_keys_parse(ctx, holder->pool, (const char *)(metadata + metadata_len), body_len - reader.pos,
                             &holder->view.keys);
@@ -304,7 +304,8 @@ static bool claim_take(sso_authority_t *authority, apr_time_t now, int64_t *ret_
 {
     int64_t seen = atomic_load(&authority->shared->claim);
     int64_t mine = now + CLAIM_SPAN(authority->config->policy);
-    if (claim_is_live(authority, seen, now) || !atomic_compare_exchange_strong(&authority->shared->claim, &seen, mine)) {
+    if (claim_is_live(authority, seen, now) ||
+        !atomic_compare_exchange_strong(&authority->shared->claim, &seen, mine)) {
         return false;
     }
     *ret_claim = mine;
@@ -329,8 +330,8 @@ static sso_rc document_fetch(sso_ctx_t *ctx, sso_authority_t *authority, const c
     return sso_http_perform(authority->http, ctx, &request, ret_response);
 }
 
-/* Entra answers 400 with AADSTS90002 (or its kin for malformed names) when there is no such tenant. This is the one place
- * where a number decides anything, and only on which sentence the administrator reads. */
+/* Entra answers 400 with AADSTS90002 (or its kin for malformed names) when there is no such tenant. This is the one
+ * place where a number decides anything, and only on which sentence the administrator reads. */
 static sso_rc discovery_refused(sso_ctx_t *ctx, const sso_authority_t *authority, const sso_http_response_t *response)
 {
     const sso_json_t *body = NULL;
@@ -349,8 +350,8 @@ static sso_rc discovery_refused(sso_ctx_t *ctx, const sso_authority_t *authority
     return rc;
 }
 
-/* Both documents by network, judged, as a body for shared memory. The judgement's parse is thrown away: it is made again
- * by each process, this one included, from the copy that all see. */
+/* Both documents by network, judged, as a body for shared memory. The judgement's parse is thrown away: it is made
+ * again by each process, this one included, from the copy that all see. */
 static sso_rc documents_fetch(sso_ctx_t *ctx, sso_authority_t *authority, bool ungated, apr_pool_t *scratch,
                               sso_writer_t *ret_body)
 {
@@ -423,8 +424,8 @@ static bool fetch_is_free(const sso_authority_t *authority, apr_interval_time_t 
     return rest == 0 || (rest > 0 && has_passed(atomic_load(&authority->shared->tried), rest, now));
 }
 
-/* For requests: fetches if nobody does and rest allows it, else waits for whoever does. SSO_OK when another generation than
- * seen is there, or when waiting is of no use; the caller looks again. */
+/* For requests: fetches if nobody does and rest allows it, else waits for whoever does. SSO_OK when another generation
+ * than seen is there, or when waiting is of no use; the caller looks again. */
 static sso_rc fetch_or_wait(sso_ctx_t *ctx, sso_authority_t *authority, uint32_t seen, apr_interval_time_t rest)
 {
     const apr_time_t deadline = sso_clock_now() + authority->config->policy->total_timeout;
@@ -450,6 +451,9 @@ static sso_rc fetch_or_wait(sso_ctx_t *ctx, sso_authority_t *authority, uint32_t
 
 sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority, const sso_authority_view_t **ret_view)
 {
+    if (authority == NULL) {
+        return sso_fail(ctx, SSO_R_METADATA_NONE, "this process could not set up its outbound calls");
+    }
     const sso_authority_view_t *view;
     uint32_t seen = atomic_load(&authority->shared->generation);
     sso_rc rc = view_hold(ctx, authority, &view);
@@ -472,7 +476,7 @@ sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
     return SSO_OK;
 }
 
-/* SECURITY: whoever sends tokens with invented key names must not make us call Entra; one turn a minute for the node. */
+/* SECURITY: tokens with invented key names must not make us call Entra: one turn a minute for the whole node. */
 static bool forced_turn_take(sso_authority_t *authority, apr_time_t now)
 {
     int64_t seen = atomic_load(&authority->shared->forced);
@@ -512,8 +516,8 @@ sso_rc sso_authority_key(sso_ctx_t *ctx, sso_authority_t *authority, const char 
     return SSO_OK;
 }
 
-/* Nothing: every two seconds, so that start-up heals quickly. A copy: when it is an hour old or the last try failed, but a
- * minute after that try. */
+/* Nothing: every two seconds, so that start-up heals quickly. A copy: when it is an hour old or the last try failed,
+ * but a minute after that try. */
 static bool background_fetch_is_due(const sso_authority_t *authority, bool have, apr_time_t now)
 {
     apr_time_t tried = atomic_load(&authority->shared->tried);

@@ -96,28 +96,13 @@ sso_credential_kind_t sso_credential_kind(const sso_credential_t *credential)
     return credential->kind;
 }
 
-/* A random GUID (RFC 9562 5.4). */
-static sso_rc guid_make(sso_ctx_t *ctx, const char **ret_guid)
-{
-    unsigned char bytes[16];
-    sso_rc rc = sso_random(ctx, bytes, sizeof(bytes));
-    if (rc != SSO_OK) {
-        return rc;
-    }
-    bytes[6] = (unsigned char)((bytes[6] & 0x0fU) | 0x40U);
-    bytes[8] = (unsigned char)((bytes[8] & 0x3fU) | 0x80U);
-    const char *hex = sso_hex(ctx->pool, bytes, sizeof(bytes));
-    *ret_guid = apr_psprintf(ctx->pool, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-    return SSO_OK;
-}
-
-/* private_key_jwt (OpenID Connect Core section 9; Microsoft: certificate-credentials): fresh for each request, so that no
- * two carry one jti. */
+/* private_key_jwt (OpenID Connect Core section 9; Microsoft: certificate-credentials): fresh for each request, so that
+ * no two carry one jti. */
 static sso_rc assertion_sign(sso_ctx_t *ctx, const sso_credential_t *credential, const char *client_id,
                              const char *token_endpoint, const char **ret_assertion)
 {
     const char *jti;
-    sso_rc rc = guid_make(ctx, &jti);
+    sso_rc rc = sso_random_guid(ctx, &jti);
     if (rc != SSO_OK) {
         return rc;
     }
@@ -210,15 +195,15 @@ static sso_rc identity_answer_read(sso_ctx_t *ctx, sso_credential_t *credential,
     return SSO_OK;
 }
 
-/* Never through a proxy, which would be handed the identity; and not counted by the gate, as it is not Entra that is slow
- * here (entra.md 3.4). */
+/* Never through a proxy, which would be handed the identity; and not counted by the gate, as it is not Entra that is
+ * slow here. */
 static sso_rc identity_fetch(sso_ctx_t *ctx, sso_credential_t *credential, sso_http_t *http,
                              const sso_http_policy_t *policy)
 {
     bool app_service = credential->endpoint != NULL;
-    const char *url = apr_pstrcat(ctx->pool, app_service ? credential->endpoint : IMDS_URL, "?api-version=",
-                                  app_service ? APP_SERVICE_VERSION : IMDS_VERSION, "&resource=",
-                                  sso_percent_encode(ctx->pool, credential->audience), NULL);
+    const char *url = apr_pstrcat(ctx->pool, app_service ? credential->endpoint : IMDS_URL,
+                                  "?api-version=", app_service ? APP_SERVICE_VERSION : IMDS_VERSION,
+                                  "&resource=", sso_percent_encode(ctx->pool, credential->audience), NULL);
     if (credential->identity_id != NULL) {
         url = apr_pstrcat(ctx->pool, url, "&client_id=", sso_percent_encode(ctx->pool, credential->identity_id), NULL);
     }
@@ -241,13 +226,15 @@ static sso_rc identity_fetch(sso_ctx_t *ctx, sso_credential_t *credential, sso_h
     return rc != SSO_OK ? rc : identity_answer_read(ctx, credential, &response);
 }
 
-/* The cached token, renewed when its end is near; while it still lives a failed renewal does no harm. The mutex is held. */
+/* The cached token, renewed near its end; while it lives a failed renewal does no harm. The mutex is held. */
 static sso_rc identity_token(sso_ctx_t *ctx, sso_credential_t *credential, sso_http_t *http,
                              const sso_http_policy_t *policy, const char **ret_assertion)
 {
     apr_time_t now = ctx->now;
     bool lives = credential->token != NULL && now < credential->expires;
-    bool rests = credential->failed != 0 && now - credential->failed < REST_AFTER_FAILURE;
+    /* In either direction: another thread's now may be a little later, and a clock set back must not rest for long. */
+    bool rests = credential->failed != 0 && now - credential->failed < REST_AFTER_FAILURE &&
+                 credential->failed - now < RENEW_BEFORE;
     sso_rc rc = SSO_OK;
     if (!lives || (now >= credential->expires - RENEW_BEFORE && !rests)) {
         rc = rests ? sso_fail(ctx, SSO_R_ASSERTION, "the managed identity's endpoint failed a moment ago")

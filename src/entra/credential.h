@@ -23,8 +23,9 @@ sso_credential_t *sso_credential_secret(apr_pool_t *pool, const char *secret);
 sso_credential_t *sso_credential_certificate(apr_pool_t *pool, const sso_certificate_t *cert);
 /* path is read at each use: the platform renews it (workload identity). */
 sso_credential_t *sso_credential_file(apr_pool_t *pool, const char *path);
-/* identity_id: client id of the user-assigned identity, or NULL. endpoint and header are App Service's IDENTITY_ENDPOINT
- * and IDENTITY_HEADER, NULL for the virtual machine's IMDS; audience as the cloud demands ("api://AzureADTokenExchange"). */
+/* identity_id: client id of the user-assigned identity, or NULL. endpoint and header are App Service's
+ * IDENTITY_ENDPOINT and IDENTITY_HEADER, NULL for the virtual machine's IMDS; audience as the cloud demands
+ * ("api://AzureADTokenExchange"). */
 sso_credential_t *sso_credential_managed_identity(apr_pool_t *pool, const char *identity_id, const char *endpoint,
                                                   const char *header, const char *audience);
 sso_credential_kind_t sso_credential_kind(const sso_credential_t *credential);

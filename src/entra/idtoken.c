@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ID token: one small function per rule, in a fixed order, each with its own reason; nothing is believed by halves. */
+/* The ID token: one small function per rule, in a fixed order, each with its own reason; it never half-believes. */
 #include "entra/idtoken.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 
 #define TENANT_PLACE "{tenantid}"
-/* 9999-12-31T23:59:59Z, the last second that RFC 3339 can print; in microseconds it fits 64 bits with room for a skew. */
+/* 9999-12-31T23:59:59Z, the last second that RFC 3339 can print; in microseconds it and a skew fit 64 bits. */
 #define LAST_SECOND INT64_C(253402300799)
 
 /* One check: what is judged, by what, and what was found so far. */
@@ -99,8 +99,8 @@ static sso_rc tenant_check(check_t *check)
     return SSO_OK;
 }
 
-/* SECURITY: exact equality with the issuer, in which the token's own tenant replaces {tenantid}; and the tenant stands in
- * the issuer as a whole path segment, so that tid and iss can never be of two tenants (entra.md 5, rows 7, 8, 11). */
+/* SECURITY: exact equality with the issuer, in which the token's own tenant replaces {tenantid}; and the tenant is a
+ * whole path segment of it, so that tid and iss can never be of two tenants (as in Microsoft's AadIssuerValidator). */
 static sso_rc issuer_check(check_t *check)
 {
     const char *iss = claim_text(check, "iss");
@@ -152,8 +152,8 @@ static sso_rc audience_check(check_t *check)
             }
         }
         if (size != 1) {
-            return sso_fail(check->ctx, size == 0 ? SSO_R_ID_AUD_MISSING : SSO_R_ID_AUD, "%" APR_SIZE_T_FMT " audiences",
-                            size);
+            return sso_fail(check->ctx, size == 0 ? SSO_R_ID_AUD_MISSING : SSO_R_ID_AUD,
+                            "%" APR_SIZE_T_FMT " audiences", size);
         }
         aud = sso_json_at(aud, 0);
     }
@@ -261,8 +261,9 @@ sso_rc sso_idtoken_check(sso_ctx_t *ctx, const char *issuer, const sso_idtoken_r
                          sso_idtoken_t *ret_token)
 {
     static sso_rc (*const steps[])(check_t *) = {
-        types_check,   version_check, tenant_check,   issuer_check, allowed_tenant_check, audience_check,
-        authorized_party_check, subject_check, object_check, validity_check, issued_check, nonce_check,
+        types_check,          version_check,  tenant_check,           issuer_check,
+        allowed_tenant_check, audience_check, authorized_party_check, subject_check,
+        object_check,         validity_check, issued_check,           nonce_check,
     };
     check_t check = {.ctx = ctx, .issuer = issuer, .rules = rules, .claims = claims};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compact JWS: judges a header before anything trusts it, verifies RS256 through cjose, signs client assertions; it never
- * takes an algorithm or a key from the token. */
+/* Compact JWS: judges a header before anything trusts it, verifies RS256 through cjose, signs client assertions; it
+ * never takes an algorithm or a key from the token. */
 #include "entra/jwt.h"
 
 #include <string.h>
@@ -137,8 +137,8 @@ static bool member_text(const sso_json_t *object, const char *name, const char *
     return *ret_text != NULL || sso_json_get(object, name) == NULL;
 }
 
-/* SECURITY: the rules of RFC 8725 3.1, 3.9 and 3.11: one algorithm, one type, nothing that the header itself could bring
- * along. */
+/* SECURITY: the rules of RFC 8725 3.1, 3.9 and 3.11: one algorithm, one type, nothing that the header itself could
+ * bring along. */
 static sso_rc header_check(sso_ctx_t *ctx, const sso_json_t *header, const char **ret_kid)
 {
     const char *alg, *typ, *kid;

@@ -64,8 +64,8 @@ static bool entry_parse(sso_ctx_t *ctx, apr_pool_t *pool, const sso_json_t *entr
 {
     const char *kid = sso_json_get_text(entry, "kid");
     const char *why = entry_check(entries, entry);
-    if (why == NULL &&
-        sso_jwk_make(ctx, pool, sso_json_get_text(entry, "n"), sso_json_get_text(entry, "e"), &ret_key->jwk) != SSO_OK) {
+    if (why == NULL && sso_jwk_make(ctx, pool, sso_json_get_text(entry, "n"), sso_json_get_text(entry, "e"),
+                                    &ret_key->jwk) != SSO_OK) {
         why = apr_pstrdup(ctx->pool, ctx->fault.detail);
         /* One odd entry does not spoil the others. */
         sso_fault_clear(ctx);

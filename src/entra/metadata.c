@@ -11,7 +11,6 @@
 #include "base/limits.h"
 #include "base/url.h"
 
-#define GUID_LENGTH 36
 #define ISSUER_END "/v2.0"
 #define SEVERAL_TENANTS "{tenantid}"
 /* Longest name of a domain (RFC 1035 2.3.4, as text). */
@@ -83,8 +82,8 @@ const char *sso_tenant_check(const char *tenant)
     return "is neither a tenant GUID, nor a domain, nor organizations, common or consumers";
 }
 
-/* SECURITY: an endpoint is where codes, credentials and browsers are sent to, so it must be on the login host itself, and
- * fit for a Location header. A query is allowed (RFC 6749 3.1; Entra's jwks_uri has one with custom keys). */
+/* SECURITY: an endpoint is where codes, credentials and browsers are sent to, so it must be on the login host itself,
+ * and fit for a Location header. A query is allowed (RFC 6749 3.1; Entra's jwks_uri has one with custom keys). */
 static sso_rc endpoint_check(sso_ctx_t *ctx, const sso_authority_config_t *config, const char *name, const char *url)
 {
     const char *why = NULL;
@@ -106,8 +105,8 @@ static sso_rc endpoint_check(sso_ctx_t *ctx, const sso_authority_config_t *confi
     return SSO_OK;
 }
 
-/* The issuer is {login_url}/X/v2.0. X is the literal {tenantid} for several tenants, else a GUID: the configured one, that
- * of personal accounts, or any for a domain, whose GUID only Entra knows. */
+/* The issuer is {login_url}/X/v2.0. X is the literal {tenantid} for several tenants, else a GUID: the configured one,
+ * that of personal accounts, or any for a domain, whose GUID only Entra knows. */
 static sso_rc issuer_check(sso_ctx_t *ctx, const sso_authority_config_t *config, const char *issuer)
 {
     const char *place = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The authorization-code flow's messages: URLs out, the callback in, one token request. Decides by `error` and HTTP status,
- * never by AADSTS numbers or descriptions. */
+/* The authorization-code flow's messages: URLs out, the callback in, one token request. Decides by `error` and HTTP
+ * status, never by AADSTS numbers or descriptions. */
 #include "entra/oauth.h"
 
 #include <string.h>
@@ -198,7 +198,7 @@ static sso_rc error_find(const error_row_t *rows, size_t count, const char *erro
 sso_rc sso_callback_error(sso_ctx_t *ctx, const sso_callback_t *callback)
 {
     static const error_row_t rows[] = {
-        {"access_denied", SSO_R_AUTHORIZE_DENIED},       {"login_required", SSO_R_AUTHORIZE_DENIED},
+        {"access_denied", SSO_R_AUTHORIZE_DENIED},        {"login_required", SSO_R_AUTHORIZE_DENIED},
         {"interaction_required", SSO_R_AUTHORIZE_DENIED}, {"consent_required", SSO_R_AUTHORIZE_DENIED},
         {"server_error", SSO_R_AUTHORIZE_LATER},          {"temporarily_unavailable", SSO_R_AUTHORIZE_LATER},
     };
@@ -215,9 +215,9 @@ sso_rc sso_callback_error(sso_ctx_t *ctx, const sso_callback_t *callback)
 static sso_rc refusal_class(int status, const char *error)
 {
     static const error_row_t rows[] = {
-        {"invalid_grant", SSO_R_TOKEN_GRANT},        {"interaction_required", SSO_R_TOKEN_GRANT},
-        {"login_required", SSO_R_TOKEN_GRANT},       {"consent_required", SSO_R_TOKEN_GRANT},
-        {"invalid_client", SSO_R_TOKEN_CLIENT},      {"unauthorized_client", SSO_R_TOKEN_CLIENT},
+        {"invalid_grant", SSO_R_TOKEN_GRANT},           {"interaction_required", SSO_R_TOKEN_GRANT},
+        {"login_required", SSO_R_TOKEN_GRANT},          {"consent_required", SSO_R_TOKEN_GRANT},
+        {"invalid_client", SSO_R_TOKEN_CLIENT},         {"unauthorized_client", SSO_R_TOKEN_CLIENT},
         {"temporarily_unavailable", SSO_R_TOKEN_LATER}, {"server_error", SSO_R_TOKEN_LATER},
     };
     if (status == 429 || status == 408 || (status >= 500 && status <= 599)) {
@@ -317,7 +317,7 @@ static sso_rc answer_read(sso_ctx_t *ctx, const sso_http_response_t *response, s
     return SSO_OK;
 }
 
-/* One POST, never repeated: a code is good once, and a second try would end what the first one gave (RFC 6749 4.1.2). */
+/* One POST, never repeated: a code is good once, and a second try may end what the first one gave (RFC 6749 4.1.2). */
 static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                         const apr_table_t *form, sso_tokens_t *ret_tokens)
 {

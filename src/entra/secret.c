@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
-/* A command that is asked for a secret has this long to answer, so that a hanging one cannot hold up a start for ever. */
+/* A command has this long to answer, so that a hanging one cannot hold up a start for ever. */
 #define COMMAND_TIMEOUT apr_time_from_sec(30)
 
 /* What a file may hold and who may read it. */
@@ -106,7 +106,8 @@ static sso_rc open_file_read(sso_ctx_t *ctx, int fd, const char *path, file_kind
     return secret_cut(ctx, buffer, (apr_size_t)len, path, has_lines(kind), ret_secret);
 }
 
-static sso_rc bounded_file_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, file_kind_t kind, const char **ret_secret)
+static sso_rc bounded_file_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, file_kind_t kind,
+                                const char **ret_secret)
 {
     /* Links are followed: Kubernetes and systemd hand out secrets through them. O_NONBLOCK is for pipes. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

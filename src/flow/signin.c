@@ -13,19 +13,15 @@
 #include "flow/state.h"
 #include "session/identity.h"
 
-/* A random GUID (version 4) that Entra's log and ours both show. */
+/* The GUID that Entra's log and ours both show for one sign-in. */
 static const char *make_correlation_id(sso_ctx_t *ctx)
 {
-    unsigned char b[16];
-    if (sso_random(ctx, b, sizeof(b)) != SSO_OK) {
+    const char *guid = NULL;
+    if (sso_random_guid(ctx, &guid) != SSO_OK) {
         /* Only a label: the sign-in itself fails for the same want when it makes its state. */
         sso_fault_clear(ctx);
-        return NULL;
     }
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    const char *h = sso_hex(ctx->pool, b, sizeof(b));
-    return apr_psprintf(ctx->pool, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
+    return guid;
 }
 
 /* Our own endpoints are no page to come back to; `login` as a target would go round for ever. */

@@ -91,13 +91,18 @@ bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t 
         sso_fault_clear(ctx);
         return false;
     }
+    sso_login_t login;
     sso_reader_t r;
     sso_reader_init(&r, data, len);
     unsigned version = sso_read_u8(&r);
-    copy_or_fail(&r, ret_login->browser, sizeof(ret_login->browser));
-    ret_login->completed = sso_read_u8(&r);
-    ret_login->since = sso_read_i64(&r);
-    return sso_reader_done(&r) && version == FORM_VERSION;
+    copy_or_fail(&r, login.browser, sizeof(login.browser));
+    login.completed = sso_read_u8(&r);
+    login.since = sso_read_i64(&r);
+    if (!sso_reader_done(&r) || version != FORM_VERSION) {
+        return false;
+    }
+    *ret_login = login;
+    return true;
 }
 
 sso_rc sso_login_make(sso_ctx_t *ctx, sso_login_t *ret_login)

@@ -56,12 +56,30 @@ static const ap_directive_t *next_directive(const ap_directive_t *at)
     return at == NULL ? NULL : at->next;
 }
 
+/* AuthType alone protects nothing in httpd; only Require does. It may stand in another section of the same host. */
+static void warn_without_require(const ap_directive_t *auth_type, const server_rec *main_server)
+{
+    const server_rec *host = server_of(auth_type, main_server);
+    for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
+        if (apr_cstr_casecmp(at->directive, "Require") != 0) {
+            continue;
+        }
+        const server_rec *other = server_of(at, main_server);
+        if (host == NULL || other == NULL || other == host) {
+            return;
+        }
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server, "ENTRA4032: AuthType Entra without a Require protects nothing (%s:%d); "
+                 "write \"Require valid-user\" beside it", auth_type->filename, auth_type->line_num);
+}
+
 static void find_uses(apr_pool_t *pool, server_rec *main_server)
 {
     for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
         if (!is_auth_type_entra(pool, at)) {
             continue;
         }
+        warn_without_require(at, main_server);
         const server_rec *only = server_of(at, main_server);
         for (server_rec *s = main_server; s != NULL; s = s->next) {
             if (only == NULL || only == s) {

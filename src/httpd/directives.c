@@ -15,6 +15,7 @@
 #include "base/url.h"
 #include "entra/authority.h"
 #include "flow/access.h"
+#include "httpd/scrub.h"
 #include "session/record.h"
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
@@ -292,6 +293,9 @@ static const char *parse_HEADER(apr_pool_t *pool, int argc, const char *const ar
             return apr_psprintf(pool, "'%s' is no header name of letters, digits and '-'", argv[0]);
         }
     }
+    if (strlen(argv[0]) > SSO_MAX_OWNED_NAME) {
+        return apr_psprintf(pool, "the header's name is longer than %d characters", SSO_MAX_OWNED_NAME);
+    }
     if (*argv[0] == '\0' || is_reserved_header(argv[0])) {
         return apr_psprintf(pool, "the header '%s' frames the request and cannot carry a claim", argv[0]);
     }
@@ -305,6 +309,9 @@ static const char *parse_VARIABLE(apr_pool_t *pool, int argc, const char *const 
         if (!apr_isalnum(*p) && *p != '_') {
             return apr_psprintf(pool, "'%s' is no variable name of letters, digits and '_'", argv[0]);
         }
+    }
+    if (strlen(argv[0]) > SSO_MAX_OWNED_NAME) {
+        return apr_psprintf(pool, "the variable's name is longer than %d characters", SSO_MAX_OWNED_NAME);
     }
     return add_item(pool, value, argv[0], argv[1], SSO_ENCODING_UTF8);
 }
@@ -369,7 +376,8 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
     if (row->parse == parse_TEMPLATE) {
         sso_template_claims(((const sso_remote_user_t *)value->object)->template, server->claims);
     } else if (row->parse == parse_HEADER || row->parse == parse_VARIABLE) {
-        const sso_export_item_t *item = &APR_ARRAY_IDX(value->items, value->items->nelts - 1, sso_export_item_t);
+        const sso_export_item_t *items = (const void *)value->items->elts;
+        const sso_export_item_t *item = &items[value->items->nelts - 1];
         sso_template_claims(item->template, server->claims);
         APR_ARRAY_PUSH(server->names, const char *) = item->name;
     }

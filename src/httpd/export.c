@@ -39,7 +39,7 @@ const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
     return name == NULL || *name == '\0' ? NULL : name;
 }
 
-/* UTF-8 to ISO 8859-1; what it has no letter for becomes '?'. The text is known to be well-formed. */
+/* UTF-8 to ISO 8859-1; what it has no letter for becomes '?'. Claims are well-formed, an administrator's literal may not be. */
 static const char *to_latin1(apr_pool_t *pool, const char *text)
 {
     char *latin = apr_palloc(pool, strlen(text) + 1);
@@ -47,7 +47,7 @@ static const char *to_latin1(apr_pool_t *pool, const char *text)
     for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
         if (*p < 0x80) {
             *end++ = (char)*p;
-        } else if ((*p & 0xfe) == 0xc2) {
+        } else if ((*p & 0xfe) == 0xc2 && (p[1] & 0xc0) == 0x80) {
             *end++ = (char)(((*p & 0x03) << 6) | (p[1] & 0x3f));
             p++;
         } else if ((*p & 0xc0) == 0xc0) {
@@ -100,9 +100,9 @@ static void set_defaults(request_rec *r, const sso_record_t *record, bool header
 static void set_items(request_rec *r, const sso_value_t *option, const sso_record_t *record, const char *separator,
                       apr_table_t *table)
 {
-    const apr_array_header_t *items = option->items;
-    for (int i = 0; items != NULL && i < items->nelts; i++) {
-        const sso_export_item_t *item = &APR_ARRAY_IDX(items, i, sso_export_item_t);
+    const sso_export_item_t *items = option->items == NULL ? NULL : (const void *)option->items->elts;
+    for (int i = 0; items != NULL && i < option->items->nelts; i++) {
+        const sso_export_item_t *item = &items[i];
         const char *value = sso_template_render(r->pool, item->template, record, separator);
         if (value == NULL) {
             /* An inner section may overrule a name that an outer one could fill. */

@@ -203,9 +203,7 @@ static void touch_session(request_rec *r, sso_visit_t *visit)
         sso_log_fault(r, &ctx, NULL);
         return;
     }
-    for (int i = 0; i < lines->nelts; i++) {
-        apr_table_addn(r->err_headers_out, "Set-Cookie", APR_ARRAY_IDX(lines, i, const char *));
-    }
+    sso_pages_set_cookies(r, lines);
     visit->touched = true;
 }
 
@@ -223,6 +221,16 @@ int sso_hook_fixups(request_rec *r)
         if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
             /* The page is open to everyone; without a name this one is nobody in particular. */
             sso_log_fault(r, &ctx, NULL);
+        }
+    }
+    if (r->user != NULL && r->prev != NULL && visit->session == SSO_VISIT_SESSION) {
+        /* httpd does not authenticate an internal redirect that stays within the same sections (a front controller by
+         * mod_rewrite, say), and what was said for the first request was removed with the client's words. */
+        sso_ctx_t ctx;
+        sso_log_ctx_init(&ctx, r);
+        if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
+            sso_log_fault(r, &ctx, NULL);
+            return HTTP_FORBIDDEN;
         }
     }
     if (r->user != NULL && visit->session == SSO_VISIT_SESSION) {

@@ -200,8 +200,12 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         return;
     }
     sso_log_server_ctx_init(&ctx, pchild, main_server);
-    if (sso_http_make(&ctx, pchild, sso_gate_join(pchild, node->gate), &http) != SSO_OK) {
-        /* The sites stay without an authority, and every sign-in of this process is refused. */
+    sso_gate_t *gate = sso_gate_join(pchild, node->gate);
+    if (gate == NULL) {
+        (void)!sso_fail(&ctx, SSO_R_HTTP_BUSY, "no place at the gate for this process");
+    }
+    if (gate == NULL || sso_http_make(&ctx, pchild, gate, &http) != SSO_OK) {
+        /* The sites stay without an authority: this process serves sessions, and refuses every sign-in with 503. */
         sso_log_server_fault(main_server, &ctx);
         return;
     }

@@ -59,10 +59,10 @@ static const struct {
 #undef PAGE
 };
 
-static void set_cookies(request_rec *r, const apr_array_header_t *lines)
+void sso_pages_set_cookies(request_rec *r, const apr_array_header_t *lines)
 {
-    for (int i = 0; lines != NULL && i < lines->nelts; i++) {
-        apr_table_addn(r->err_headers_out, "Set-Cookie", APR_ARRAY_IDX(lines, i, const char *));
+    for (int i = 0; i < lines->nelts; i++) {
+        apr_table_addn(r->err_headers_out, "Set-Cookie", sso_text_at(lines, i));
     }
 }
 
@@ -206,11 +206,15 @@ static int write_problem(request_rec *r, const page_t *page, const char *login_u
     return DONE;
 }
 
-/* The link of a page: a sign-in for faults of the sign-in, else the path itself. */
+/* The link of a page: a sign-in for faults of the sign-in. Who was denied would come back as the same person by single
+ * sign-on, so the way to another account is a sign-out. */
 static const char *retry_target(request_rec *r, const sso_visit_t *visit, const sso_ctx_t *ctx, const char *retry_path)
 {
     sso_page_t page = sso_reason(ctx->fault.rc)->page;
-    if (page == SSO_PAGE_DENIED || page == SSO_PAGE_REQUEST) {
+    if (page == SSO_PAGE_DENIED) {
+        return apr_pstrcat(r->pool, visit->site->site.path, "/logout?rd=/", NULL);
+    }
+    if (page == SSO_PAGE_REQUEST) {
         return "/";
     }
     return sso_login_url(r->pool, &visit->site->site, retry_path);
@@ -286,7 +290,7 @@ static int goodbye(request_rec *r)
 
 int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const sso_answer_t *answer)
 {
-    set_cookies(r, answer->cookies);
+    sso_pages_set_cookies(r, answer->cookies);
     switch (answer->kind) {
     case SSO_ANSWER_REDIRECT:
         return redirect(r, answer->location);

@@ -14,5 +14,8 @@ int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, con
 /* A refusal of a request for something protected: as page, or as application/problem+json (RFC 9457) for a program. */
 int sso_pages_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path);
 
+/* Adds Set-Cookie values (const char *), also to a response that httpd or a backend makes. */
+void sso_pages_set_cookies(request_rec *r, const apr_array_header_t *lines);
+
 /* JSON text with status 200, for `session`. Gives DONE. */
 int sso_pages_json(request_rec *r, const char *json);

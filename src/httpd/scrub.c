@@ -11,8 +11,9 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/bytes.h"
+
 #define OWN_PREFIX "x_entra_"
-#define MAX_NAME 128
 
 struct sso_scrub_t {
     const char *const *names; /* folded, sorted */
@@ -35,7 +36,7 @@ const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *na
     sso_scrub_t *scrub = apr_pcalloc(pool, sizeof(*scrub));
     const char **folded = apr_pcalloc(pool, ((apr_size_t)names->nelts + 1) * sizeof(*folded));
     for (int i = 0; i < names->nelts; i++) {
-        char *name = apr_pstrdup(pool, APR_ARRAY_IDX(names, i, const char *));
+        char *name = apr_pstrdup(pool, sso_text_at(names, i));
         for (char *p = name; *p != '\0'; p++) {
             *p = fold(*p);
         }
@@ -52,12 +53,12 @@ const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *na
 
 bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
 {
-    char folded[MAX_NAME + 1];
+    char folded[SSO_MAX_OWNED_NAME + 1];
     const char *key = folded;
     bool may_be_prefix = len >= sizeof(OWN_PREFIX) - 1;
-    if (len > MAX_NAME) {
+    if (len > SSO_MAX_OWNED_NAME) {
         /* Only the prefix can still fit; a configured name is never so long that it matters. */
-        len = may_be_prefix && scrub->longest <= MAX_NAME ? sizeof(OWN_PREFIX) - 1 : MAX_NAME;
+        len = may_be_prefix && scrub->longest <= SSO_MAX_OWNED_NAME ? sizeof(OWN_PREFIX) - 1 : SSO_MAX_OWNED_NAME;
     }
     for (apr_size_t i = 0; i < len; i++) {
         folded[i] = fold(name[i]);
@@ -73,25 +74,16 @@ bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
 /* The value without the tokens that name owned headers; NULL when nothing is left. */
 static const char *clean_connection(request_rec *r, const sso_scrub_t *scrub, const char *value)
 {
+    /* SECURITY: mod_proxy takes ';' and white space for separators as well (ap_get_token), so they are here. */
+    static const char separators[] = ",; \t\v\f\r\n";
     const char *kept = NULL;
-    const char *p = value;
-    while (*p != '\0') {
-        apr_size_t len = strcspn(p, ",");
-        const char *token = p;
-        apr_size_t token_len = len;
-        while (token_len > 0 && apr_isspace(*token)) {
-            token++;
-            token_len--;
-        }
-        while (token_len > 0 && apr_isspace(token[token_len - 1])) {
-            token_len--;
-        }
-        if (token_len > 0 && !sso_scrub_owns(scrub, token, token_len)) {
-            const char *text = apr_pstrmemdup(r->pool, token, token_len);
+    for (const char *p = value + strspn(value, separators); *p != '\0'; p += strspn(p, separators)) {
+        apr_size_t len = strcspn(p, separators);
+        if (!sso_scrub_owns(scrub, p, len)) {
+            const char *text = apr_pstrmemdup(r->pool, p, len);
             kept = kept == NULL ? text : apr_pstrcat(r->pool, kept, ", ", text, NULL);
         }
         p += len;
-        p += *p == ',' ? 1 : 0;
     }
     return kept;
 }
@@ -113,7 +105,7 @@ static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
 void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
+    const apr_table_entry_t *entry = (const void *)headers->elts;
     /* Unsetting moves the entries behind, so the names are collected first; there are none in an honest request. */
     apr_array_header_t *found = NULL;
     for (int i = 0; i < headers->nelts; i++) {
@@ -122,8 +114,8 @@ void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
             APR_ARRAY_PUSH(found, const char *) = entry[i].key;
         }
     }
-    for (int i = 0; found != NULL && i < found->nelts; i++) {
-        apr_table_unset(r->headers_in, APR_ARRAY_IDX(found, i, const char *));
+    for (const char **name; found != NULL && (name = apr_array_pop(found)) != NULL;) {
+        apr_table_unset(r->headers_in, *name);
     }
     scrub_connection(r, scrub);
 }

@@ -6,6 +6,9 @@
 
 #include <httpd.h>
 
+/* A longer name cannot be configured: it would not be found again in a request. */
+#define SSO_MAX_OWNED_NAME 128
+
 /* The names of one server, folded and sorted. Immutable. */
 typedef struct sso_scrub_t sso_scrub_t;
 

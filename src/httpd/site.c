@@ -121,7 +121,7 @@ static void fill_client(draft_t *draft)
     const char *scope = "openid profile email";
     const apr_array_header_t *more = get(draft, SSO_SERVER_SCOPES)->items;
     for (int i = 0; i < more->nelts; i++) {
-        scope = apr_pstrcat(draft->pool, scope, " ", APR_ARRAY_IDX(more, i, const char *), NULL);
+        scope = apr_pstrcat(draft->pool, scope, " ", sso_text_at(more, i), NULL);
     }
     draft->site->site.scope = scope;
 }

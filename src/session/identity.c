@@ -44,7 +44,7 @@ static sso_rc fill_display(sso_ctx_t *ctx, const sso_idtoken_t *token, const cha
 static sso_rc fill_username(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_record_t *record)
 {
     const char *text = sso_json_get_text(token->claims, "preferred_username");
-    if (text == NULL) {
+    if (text == NULL || *text == '\0') {
         record->username = "";
         return SSO_OK;
     }
@@ -56,7 +56,7 @@ static sso_rc fill_username(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_reco
     return SSO_OK;
 }
 
-/* An array of strings, or one string. */
+/* An array of plain strings, and nothing else: what is dropped here could be what a rule waits for. */
 static sso_rc fill_roles(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_record_t *record)
 {
     const sso_json_t *roles = sso_json_get(token->claims, "roles");
@@ -139,7 +139,7 @@ static sso_rc fill_claims(sso_ctx_t *ctx, const sso_idtoken_t *token, const apr_
 {
     apr_array_header_t *packed = apr_array_make(ctx->pool, 8, sizeof(const char *));
     for (int i = 0; names != NULL && i < names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(names, i, const char *);
+        const char *name = sso_text_at(names, i);
         const sso_json_t *value = find_claim(ctx, token->claims, name);
         sso_rc rc = value == NULL ? SSO_OK : add_claim(ctx, name, value, packed);
         if (rc != SSO_OK) {

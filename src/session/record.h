@@ -26,7 +26,7 @@ const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
 /* All items with separator between them; one item is given without a copy, none as NULL. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);
 
-/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes. */
+/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes, its ids into the pool. */
 typedef struct {
     unsigned char id[SSO_SESSION_ID_BYTES];
     apr_time_t created;

@@ -116,7 +116,7 @@ const char *sso_template_parse(apr_pool_t *pool, const char *text, const sso_tem
         return "the template is empty";
     }
     sso_template_t *template = apr_palloc(pool, sizeof(*template));
-    template->parts = (const part_t *)parts->elts;
+    template->parts = (const void *)parts->elts;
     template->count = parts->nelts;
     *ret_template = template;
     return NULL;
@@ -128,7 +128,7 @@ void sso_template_claims(const sso_template_t *template, apr_array_header_t *nam
         const part_t *part = &template->parts[i];
         bool known = part->kind != PART_CLAIM;
         for (int k = 0; k < names->nelts && !known; k++) {
-            known = strcmp(APR_ARRAY_IDX(names, k, const char *), part->text) == 0;
+            known = strcmp(sso_text_at(names, k), part->text) == 0;
         }
         if (!known) {
             APR_ARRAY_PUSH(names, const char *) = part->text;

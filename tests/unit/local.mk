@@ -2,8 +2,8 @@
 # A program for each source file with a subject of its own; `make check` runs them and the guards.
 UNIT_TESTS = \
 	test_aadsts test_access test_authority test_bytes test_clock test_cookie test_credential test_crypto test_gate \
-	test_http test_identity test_idtoken test_json test_jwt test_keys test_oauth test_record test_result test_seal \
-	test_session test_signin test_signout test_state test_template test_url
+	test_http test_identity test_idtoken test_json test_jwt test_keys test_metadata test_oauth test_record test_result test_seal \
+	test_session test_sharing test_signin test_signout test_state test_template test_url
 GUARDS = tests/guards/run
 
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I $(srcdir)/tests/unit -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
@@ -78,6 +78,10 @@ test_keys_SOURCES = tests/unit/test_keys.c
 test_keys_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_keys_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 test_keys_LDADD = $(UNIT_LIBS)
+test_metadata_SOURCES = tests/unit/test_metadata.c
+test_metadata_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_metadata_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+test_metadata_LDADD = $(UNIT_LIBS)
 test_oauth_SOURCES = tests/unit/test_oauth.c
 test_oauth_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_oauth_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -98,6 +102,10 @@ test_session_SOURCES = tests/unit/test_session.c
 test_session_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_session_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 test_session_LDADD = $(UNIT_LIBS)
+test_sharing_SOURCES = tests/unit/test_sharing.c
+test_sharing_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_sharing_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+test_sharing_LDADD = $(UNIT_LIBS)
 test_signin_SOURCES = tests/unit/test_signin.c
 test_signin_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_signin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -12,9 +12,9 @@
 static const sso_jwk_t *jwk_of(int role)
 {
     const sso_jwk_t *jwk = NULL;
-    assert_rc(SSO_OK, sso_jwk_make(&unit_ctx, unit_pool,
-                                   fixture_number(unit_pool, fixture_key(role), OSSL_PKEY_PARAM_RSA_N),
-                                   fixture_number(unit_pool, fixture_key(role), OSSL_PKEY_PARAM_RSA_E), &jwk));
+    assert_rc(SSO_OK,
+              sso_jwk_make(&unit_ctx, unit_pool, fixture_number(unit_pool, fixture_key(role), OSSL_PKEY_PARAM_RSA_N),
+                           fixture_number(unit_pool, fixture_key(role), OSSL_PKEY_PARAM_RSA_E), &jwk));
     return jwk;
 }
 
@@ -113,10 +113,10 @@ static void test_jwt_key_in_header_is_ignored(void **state)
 {
     (void)state;
     const sso_json_t *claims;
-    const char *header = apr_pstrcat(unit_pool, "{\"alg\":\"RS256\",\"kid\":\"" KID "\",\"jwk\":",
-                                     fixture_jwk(unit_pool, FIXTURE_KEY_ATTACKER, KID, ""),
-                                     ",\"jku\":\"https://evil.test/keys\",\"x5u\":\"https://evil.test/\",\"x5c\":[\"AA==\"]}",
-                                     NULL);
+    const char *header = apr_pstrcat(
+        unit_pool,
+        "{\"alg\":\"RS256\",\"kid\":\"" KID "\",\"jwk\":", fixture_jwk(unit_pool, FIXTURE_KEY_ATTACKER, KID, ""),
+        ",\"jku\":\"https://evil.test/keys\",\"x5u\":\"https://evil.test/\",\"x5c\":[\"AA==\"]}", NULL);
     const char *token = fixture_token(unit_pool, FIXTURE_KEY_ATTACKER, header, "{}");
     assert_rc(SSO_R_JWT_SIGNATURE, open_token(jwk_of(FIXTURE_KEY_A), token, &claims));
 }
@@ -125,10 +125,30 @@ static void test_jwt_wrong_shape_is_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "",        ".",         "..",        "...",          "a",         "a.b",        "a..b",      ".a.b",
-        "a.b.",    "a.b.c.d",   "a.b.c.",    "eyJ9.e30",     "eyJ9.e30.", " e30.e30.e30", "e30.e30.e30\n",
-        "e30.e30.e3=", "e30=.e30.e30", "e30.e3+.e30", "e30.e3/.e30", "e30.e30.e", "e31.e30.e30",
-        "e30.e30.%00", "e30.e30.\xc3\xa4", "e30.e30.e30.e30.e30",
+        "",
+        ".",
+        "..",
+        "...",
+        "a",
+        "a.b",
+        "a..b",
+        ".a.b",
+        "a.b.",
+        "a.b.c.d",
+        "a.b.c.",
+        "eyJ9.e30",
+        "eyJ9.e30.",
+        " e30.e30.e30",
+        "e30.e30.e30\n",
+        "e30.e30.e3=",
+        "e30=.e30.e30",
+        "e30.e3+.e30",
+        "e30.e3/.e30",
+        "e30.e30.e",
+        "e31.e30.e30",
+        "e30.e30.%00",
+        "e30.e30.\xc3\xa4",
+        "e30.e30.e30.e30.e30",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         sso_jwt_t jwt;
@@ -156,15 +176,17 @@ static void test_jwt_too_large_is_refused(void **state)
     assert_rc(SSO_R_JWT_SIZE, sso_jwt_parse(&unit_ctx, run_of(SSO_MAX_JWT + 1), &jwt));
     assert_rc(SSO_R_JWT_SHAPE, sso_jwt_parse(&unit_ctx, run_of(SSO_MAX_JWT), &jwt));
     assert_rc(SSO_R_JWT_SIZE, sso_jwt_parse(&unit_ctx, run_of(1000 * 1000), &jwt));
-    const char *header = apr_pstrcat(unit_pool, "{\"alg\":\"RS256\",\"kid\":\"a\",\"z\":\"", run_of(SSO_MAX_JWT_HEADER), "\"}",
-                                     NULL);
+    const char *header =
+        apr_pstrcat(unit_pool, "{\"alg\":\"RS256\",\"kid\":\"a\",\"z\":\"", run_of(SSO_MAX_JWT_HEADER), "\"}", NULL);
     assert_rc(SSO_R_JWT_SIZE, sso_jwt_parse(&unit_ctx, fixture_token(unit_pool, FIXTURE_KEY_A, header, "{}"), &jwt));
     const char *kid_most = run_of(SSO_MAX_KID);
     const char *kid_over = run_of(SSO_MAX_KID + 1);
-    assert_rc(SSO_OK, sso_jwt_parse(&unit_ctx, fixture_token(unit_pool, FIXTURE_KEY_A,
-                                                             fixture_header(unit_pool, kid_most), "{}"), &jwt));
-    assert_rc(SSO_R_JWT_KID, sso_jwt_parse(&unit_ctx, fixture_token(unit_pool, FIXTURE_KEY_A,
-                                                                    fixture_header(unit_pool, kid_over), "{}"), &jwt));
+    assert_rc(SSO_OK,
+              sso_jwt_parse(&unit_ctx,
+                            fixture_token(unit_pool, FIXTURE_KEY_A, fixture_header(unit_pool, kid_most), "{}"), &jwt));
+    assert_rc(SSO_R_JWT_KID,
+              sso_jwt_parse(&unit_ctx,
+                            fixture_token(unit_pool, FIXTURE_KEY_A, fixture_header(unit_pool, kid_over), "{}"), &jwt));
 }
 
 /* The header says RS256, the signature is of something else. */
@@ -176,14 +198,15 @@ static void test_jwt_signature_of_another_kind_is_refused(void **state)
     const sso_json_t *claims;
     const char *input = fixture_input(unit_pool, fixture_header(unit_pool, KID), "{}");
     for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
-        const char *token = apr_pstrcat(unit_pool, input, ".",
-                                        fixture_signature(unit_pool, FIXTURE_KEY_A, algs[i], input), NULL);
+        const char *token =
+            apr_pstrcat(unit_pool, input, ".", fixture_signature(unit_pool, FIXTURE_KEY_A, algs[i], input), NULL);
         assert_rc(SSO_R_JWT_SIGNATURE, open_token(jwk, token, &claims));
     }
     /* HMAC keyed with the public modulus, as the confusion of algorithms has it. */
     const char *modulus = fixture_number(unit_pool, fixture_key(FIXTURE_KEY_A), OSSL_PKEY_PARAM_RSA_N);
     unsigned char mac[32];
-    assert_non_null(HMAC(EVP_sha256(), modulus, (int)strlen(modulus), (const unsigned char *)input, strlen(input), mac, NULL));
+    assert_non_null(
+        HMAC(EVP_sha256(), modulus, (int)strlen(modulus), (const unsigned char *)input, strlen(input), mac, NULL));
     const char *token = apr_pstrcat(unit_pool, input, ".", sso_base64url(unit_pool, mac, sizeof(mac)), NULL);
     assert_rc(SSO_R_JWT_SIGNATURE, open_token(jwk, token, &claims));
     token = fixture_token(unit_pool, FIXTURE_KEY_ATTACKER, fixture_header(unit_pool, KID), "{}");
@@ -194,13 +217,24 @@ static void test_jwt_claims_that_are_no_strict_object_are_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "[]", "null", "\"text\"", "1", "{", "{}{}", "{\"a\":1,\"a\":2}", "{\"a\":\"\\u0000\"}", "{\"a\":\"\xff\"}",
-        "{\"exp\":9223372036854775808}", "[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]", "not json",
+        "[]",
+        "null",
+        "\"text\"",
+        "1",
+        "{",
+        "{}{}",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":\"\\u0000\"}",
+        "{\"a\":\"\xff\"}",
+        "{\"exp\":9223372036854775808}",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]",
+        "not json",
     };
     const sso_jwk_t *jwk = jwk_of(FIXTURE_KEY_A);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const sso_json_t *claims;
-        sso_rc rc = open_token(jwk, fixture_token(unit_pool, FIXTURE_KEY_A, fixture_header(unit_pool, KID), rows[i]), &claims);
+        sso_rc rc =
+            open_token(jwk, fixture_token(unit_pool, FIXTURE_KEY_A, fixture_header(unit_pool, KID), rows[i]), &claims);
         if (rc != SSO_R_JWT_CLAIMS) {
             unit_fail("%s: %s", rows[i], sso_reason(rc)->name);
         }
@@ -262,13 +296,16 @@ static void test_jwt_weak_key_is_refused(void **state)
     assert_rc(SSO_OK, sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MIN_BITS, true), "AQAB", &jwk));
     assert_rc(SSO_OK, sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MAX_BITS, true), "AQAB", &jwk));
     /* AQ is 1, Aw is 3, AQAA is 65536, AQABAQABAQABAQAB is longer than OpenSSL takes. */
-    static const char *const exponents[] = {"AQ", "Aw", "Ag", "AQAA", "AQAC", "AA", "", "AQABAQABAQABAQAB", "AQAB=", "AQA+"};
+    static const char *const exponents[] = {"AQ",    "Aw",  "Ag", "AQAA", "AQAC", "AA", "", "AQABAQABAQABAQAB",
+                                            "AQAB=", "AQA+"};
     for (size_t i = 0; i < sizeof(exponents) / sizeof(exponents[0]); i++) {
         assert_rc(SSO_R_JWT_KEY_WEAK,
                   sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MIN_BITS, true), exponents[i], &jwk));
     }
-    assert_rc(SSO_R_JWT_KEY_WEAK, sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MIN_BITS - 1, true), "AQAB", &jwk));
-    assert_rc(SSO_R_JWT_KEY_WEAK, sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MAX_BITS + 1, true), "AQAB", &jwk));
+    assert_rc(SSO_R_JWT_KEY_WEAK,
+              sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MIN_BITS - 1, true), "AQAB", &jwk));
+    assert_rc(SSO_R_JWT_KEY_WEAK,
+              sso_jwk_make(&unit_ctx, unit_pool, modulus_of(SSO_RSA_MAX_BITS + 1, true), "AQAB", &jwk));
     assert_rc(SSO_R_JWT_KEY_WEAK, sso_jwk_make(&unit_ctx, unit_pool, modulus_of(1024, true), "AQAB", &jwk));
     assert_rc(SSO_R_JWT_KEY_WEAK, sso_jwk_make(&unit_ctx, unit_pool, modulus_of(2048, false), "AQAB", &jwk));
     assert_rc(SSO_R_JWT_KEY_WEAK, sso_jwk_make(&unit_ctx, unit_pool, "", "AQAB", &jwk));
@@ -285,8 +322,8 @@ static void test_jwt_padded_weak_modulus_is_refused(void **state)
     unsigned char bytes[256] = {0};
     bytes[128] = 0x80;
     bytes[255] = 1;
-    assert_rc(SSO_R_JWT_KEY_WEAK, sso_jwk_make(&unit_ctx, unit_pool, sso_base64url(unit_pool, bytes, sizeof(bytes)), "AQAB",
-                                               &jwk));
+    assert_rc(SSO_R_JWT_KEY_WEAK,
+              sso_jwk_make(&unit_ctx, unit_pool, sso_base64url(unit_pool, bytes, sizeof(bytes)), "AQAB", &jwk));
 }
 
 static void test_jwt_sign_gives_ps256_assertion(void **state)
