@@ -47,12 +47,6 @@ static void register_hooks(apr_pool_t *pool)
 extern module entra_sso_module __attribute__((visibility("default")));
 
 AP_DECLARE_MODULE(entra_sso) = {
-    STANDARD20_MODULE_STUFF,
-    sso_config_make_dir,
-    sso_config_merge_dir,
-    sso_config_make_server,
-    sso_config_merge_server,
-    sso_directives,
-    register_hooks,
-    AP_MODULE_FLAG_NONE,
+    STANDARD20_MODULE_STUFF, sso_config_make_dir, sso_config_merge_dir, sso_config_make_server,
+    sso_config_merge_server, sso_directives,      register_hooks,       AP_MODULE_FLAG_NONE,
 };

@@ -175,7 +175,8 @@ static const char *url_part(const call_t *call, CURLUPart part, unsigned flags)
     return copy;
 }
 
-/* A virtual machine's instance metadata service: link-local, answered by the host itself, and only offered over http. */
+/* A virtual machine's instance metadata service: link-local, answered by the host itself, and only offered over http.
+ */
 #define INSTANCE_METADATA_HOST "169.254.169.254"
 
 /* SECURITY: the rule of design 5 once more, on what libcurl itself understood, so that two parsers cannot differ:

@@ -34,8 +34,9 @@ typedef struct {
     apr_time_t date;   /* the Date header, 0 when absent: tells clock trouble */
 } sso_http_response_t;
 
-/* A struct of functions, so that tests put their own in. perform: SSO_OK for any HTTP status; errors SSO_R_HTTP_CONNECT,
- * _TLS, _TIMEOUT, _SIZE, _BUSY (the gate is full), _FAILED. Redirects are not followed, cookies not kept, no Origin sent. */
+/* A struct of functions, so that tests put their own in. perform: SSO_OK for any HTTP status; errors
+ * SSO_R_HTTP_CONNECT, _TLS, _TIMEOUT, _SIZE, _BUSY (the gate is full), _FAILED. Redirects are not followed, cookies not
+ * kept, no Origin sent. */
 typedef struct sso_http_t {
     sso_rc (*perform)(struct sso_http_t *http, sso_ctx_t *ctx, const sso_http_request_t *request,
                       sso_http_response_t *ret_response);
@@ -47,6 +48,7 @@ static inline sso_rc SSO_MUST_USE sso_http_perform(sso_http_t *http, sso_ctx_t *
     return http->perform(http, ctx, request, ret_response);
 }
 
-/* The libcurl implementation for one process: handles (each with its connections) are kept last-in-first-out in pool, so
- * sequential calls reuse one connection; DNS and TLS sessions are shared. gate NULL: no bulkhead, for commands. Safe for all threads. Once a process. */
+/* The libcurl implementation for one process: handles (each with its connections) are kept last-in-first-out in pool,
+ * so sequential calls reuse one connection; DNS and TLS sessions are shared. gate NULL: no bulkhead, for commands. Safe
+ * for all threads. Once a process. */
 sso_rc sso_http_make(sso_ctx_t *ctx, apr_pool_t *pool, sso_gate_t *gate, sso_http_t **ret_http) SSO_MUST_USE;

@@ -17,7 +17,13 @@ sso_rc sso_json_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, apr_si
                       const sso_json_t **ret_value) SSO_MUST_USE;
 
 typedef enum {
-    SSO_JSON_NULL, SSO_JSON_BOOL, SSO_JSON_INTEGER, SSO_JSON_REAL, SSO_JSON_STRING, SSO_JSON_ARRAY, SSO_JSON_OBJECT
+    SSO_JSON_NULL,
+    SSO_JSON_BOOL,
+    SSO_JSON_INTEGER,
+    SSO_JSON_REAL,
+    SSO_JSON_STRING,
+    SSO_JSON_ARRAY,
+    SSO_JSON_OBJECT
 } sso_json_type_t;
 
 sso_json_type_t sso_json_type(const sso_json_t *value);

@@ -59,9 +59,9 @@ typedef struct {
     sso_rc rc;
     const char *file;
     int line;
-    const char *detail; /* lives in the context's pool; may be NULL */
-    int retry_after_s;  /* seconds, 0 when the other side named none */
-    unsigned aadsts;    /* AADSTS number that Entra named, 0 for none: for people, never to branch on */
+    const char *detail;         /* lives in the context's pool; may be NULL */
+    int retry_after_s;          /* seconds, 0 when the other side named none */
+    unsigned aadsts;            /* AADSTS number that Entra named, 0 for none: for people, never to branch on */
     const char *oauth_error;    /* the `error` value of Entra, or NULL */
     const char *correlation_id; /* Entra's own, or NULL */
 } sso_fault_t;

@@ -8,8 +8,8 @@
 #include "entra/keys.h"
 
 typedef struct {
-    const char *name;       /* as in EntraCloud */
-    const char *login_url;  /* https://login.microsoftonline.com */
+    const char *name;      /* as in EntraCloud */
+    const char *login_url; /* https://login.microsoftonline.com */
     const char *graph_url;
     const char *exchange_audience; /* of a federated assertion */
 } sso_cloud_t;
@@ -21,8 +21,8 @@ const sso_cloud_t *sso_cloud_find(const char *name);
 
 /* What the configuration says of one authority. Immutable; in the configuration's pool. */
 typedef struct {
-    const char *login_url;      /* no trailing slash */
-    const char *tenant;         /* as configured: GUID, domain, organizations, common, consumers */
+    const char *login_url; /* no trailing slash */
+    const char *tenant;    /* as configured: GUID, domain, organizations, common, consumers */
     const sso_http_policy_t *policy;
 } sso_authority_config_t;
 
@@ -42,8 +42,8 @@ typedef struct {
 } sso_metadata_t;
 
 /* Judges a discovery document: required fields, the issuer is of this authority and tenant (a GUID stands in it as
- * configured; a domain: some GUID; several tenants: the literal {tenantid}), endpoints on the login host, https (or http on
- * loopback). Errors: SSO_R_METADATA_FIELD, _ISSUER, _ENDPOINT, SSO_R_JSON_*. Result in pool. */
+ * configured; a domain: some GUID; several tenants: the literal {tenantid}), endpoints on the login host, https (or
+ * http on loopback). Errors: SSO_R_METADATA_FIELD, _ISSUER, _ENDPOINT, SSO_R_JSON_*. Result in pool. */
 sso_rc sso_metadata_parse(sso_ctx_t *ctx, apr_pool_t *pool, const sso_authority_config_t *config, const char *text,
                           apr_size_t len, const sso_metadata_t **ret_metadata) SSO_MUST_USE;
 
@@ -67,16 +67,16 @@ sso_authority_t *sso_authority_make(apr_pool_t *pool, const sso_authority_config
 /* The present view, held until ctx->pool is cleaned. Parses a newly fetched generation once per process. Only when the
  * node has none yet does the call fetch, or wait for another's fetch, within the outbound timeout. Errors: those of the
  * fetch; SSO_R_METADATA_NONE, SSO_R_METADATA_STALE (last good copy older than a day). */
-sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority, const sso_authority_view_t **ret_view)
-    SSO_MUST_USE;
+sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority,
+                          const sso_authority_view_t **ret_view) SSO_MUST_USE;
 
 /* The key of that kid: from the view, else after one fetch, of which the node makes at most one a minute for unknown
  * keys. Error SSO_R_JWT_KEY_UNKNOWN. The view may be renewed. */
 sso_rc sso_authority_key(sso_ctx_t *ctx, sso_authority_t *authority, const char *kid,
                          const sso_authority_view_t **ret_view, const sso_key_t **ret_key) SSO_MUST_USE;
 
-/* Background tick, every second or so, on any process: fetches when there is nothing, when the copy is an hour old, or a
- * minute after a failed try. SSO_OK also when there was nothing to do. */
+/* Background tick, every second or so, on any process: fetches when there is nothing, when the copy is an hour old, or
+ * a minute after a failed try. SSO_OK also when there was nothing to do. */
 sso_rc sso_authority_tick(sso_ctx_t *ctx, sso_authority_t *authority) SSO_MUST_USE;
 
 /* The tenant GUID fixed by configuration or metadata; NULL for several tenants. */

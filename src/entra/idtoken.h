@@ -9,8 +9,8 @@
 
 typedef struct {
     const char *client_id;
-    /* Tenants whose users may sign in (const char * GUIDs); NULL: those of the issuer. Needed for several tenants, where an
-     * empty list admits nobody. */
+    /* Tenants whose users may sign in (const char * GUIDs); NULL: those of the issuer. Needed for several tenants,
+     * where an empty list admits nobody. */
     const apr_array_header_t *allowed_tenants;
     bool any_tenant; /* EntraAllowedTenants any */
     apr_interval_time_t skew;

@@ -11,8 +11,8 @@ typedef struct sso_jwk_t sso_jwk_t;
 
 /* Makes a key from base64url modulus and exponent. SSO_R_JWT_KEY_WEAK outside SSO_RSA_MIN_BITS..SSO_RSA_MAX_BITS or
  * when the numbers are none. */
-sso_rc sso_jwk_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *n, const char *e, const sso_jwk_t **ret_jwk)
-    SSO_MUST_USE;
+sso_rc sso_jwk_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *n, const char *e,
+                    const sso_jwk_t **ret_jwk) SSO_MUST_USE;
 
 /* A token whose header was read and allowed, but whose signature was not yet checked: nothing of its claims can be
  * reached. */
@@ -22,14 +22,14 @@ typedef struct {
     const char *kid;
 } sso_jwt_t;
 
-/* Reads and judges the header: alg is RS256, typ absent or JWT, no crit, no b64, kid a non-empty string. jwk, jku, x5u, x5c
- * are never looked at. Errors: SSO_R_JWT_SIZE, _SHAPE, _HEADER, _ALG, _TYP, _CRIT, _KID. text is borrowed. */
+/* Reads and judges the header: alg is RS256, typ absent or JWT, no crit, no b64, kid a non-empty string. jwk, jku, x5u,
+ * x5c are never looked at. Errors: SSO_R_JWT_SIZE, _SHAPE, _HEADER, _ALG, _TYP, _CRIT, _KID. text is borrowed. */
 sso_rc sso_jwt_parse(sso_ctx_t *ctx, const char *text, sso_jwt_t *ret_jwt) SSO_MUST_USE;
 
 /* Checks the signature with jwk and gives the claims, a strict JSON object in ctx->pool. Errors: SSO_R_JWT_SIGNATURE,
  * SSO_R_JWT_CLAIMS. */
-sso_rc sso_jwt_verify(sso_ctx_t *ctx, const sso_jwt_t *jwt, const sso_jwk_t *jwk, const sso_json_t **ret_claims)
-    SSO_MUST_USE;
+sso_rc sso_jwt_verify(sso_ctx_t *ctx, const sso_jwt_t *jwt, const sso_jwk_t *jwk,
+                      const sso_json_t **ret_claims) SSO_MUST_USE;
 
 /* A compact JWS with {"alg":"PS256","typ":"JWT","x5t#S256":...} over claims, signed by cert (Entra's certificate
  * credentials). In ctx->pool; wiped with it. */

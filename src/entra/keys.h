@@ -16,9 +16,9 @@ typedef struct {
     int count;
 } sso_keyset_t;
 
-/* Parses a JWKS document into pool. Entries that are no RSA signature key (kty, use, key size) are left out with a debug
- * line, as is every entry of a kid that stands twice; more than SSO_MAX_KEYS entries, or no usable one, is an error:
- * SSO_R_KEYS_FORMAT, SSO_R_KEYS_NONE. */
+/* Parses a JWKS document into pool. Entries that are no RSA signature key (kty, use, key size) are left out with a
+ * debug line, as is every entry of a kid that stands twice; more than SSO_MAX_KEYS entries, or no usable one, is an
+ * error: SSO_R_KEYS_FORMAT, SSO_R_KEYS_NONE. */
 sso_rc sso_keys_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, apr_size_t len,
                       const sso_keyset_t **ret_keys) SSO_MUST_USE;
 

@@ -27,7 +27,8 @@ typedef struct {
 /* The URL to send the browser to. */
 const char *sso_authorize_url(apr_pool_t *pool, const sso_metadata_t *metadata, const sso_authorize_t *request);
 
-/* end_session_endpoint with post_logout_redirect_uri and, when not NULL, logout_hint. NULL when the authority has none. */
+/* end_session_endpoint with post_logout_redirect_uri and, when not NULL, logout_hint. NULL when the authority has none.
+ */
 const char *sso_logout_url(apr_pool_t *pool, const sso_metadata_t *metadata, const char *post_logout_redirect_uri,
                            const char *logout_hint);
 

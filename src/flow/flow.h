@@ -9,28 +9,28 @@
 #include "entra/credential.h"
 #include "session/session.h"
 
-/* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority is
- * of the process. */
+/* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
+ * is of the process. */
 typedef struct {
     sso_authority_t *authority;
     sso_credential_t *credential;
     const sso_http_policy_t *http_policy;
     const char *client_id;
-    const char *scope; /* as sent to Entra, "openid profile email" included */
+    const char *scope;                         /* as sent to Entra, "openid profile email" included */
     const apr_array_header_t *allowed_tenants; /* const char * GUIDs, or NULL */
     bool any_tenant;
     apr_interval_time_t skew;
     const sso_origin_t *origin;
-    const char *path;         /* EntraPath, "/.entra" */
-    const char *redirect_uri; /* origin + path + "/callback" */
+    const char *path;                 /* EntraPath, "/.entra" */
+    const char *redirect_uri;         /* origin + path + "/callback" */
     const apr_array_header_t *claims; /* further claims that a session keeps, const char * */
     sso_session_policy_t session;
 } sso_site_t;
 
 typedef struct {
     const char *method;
-    const char *host; /* as the browser asked for, without port; NULL when unknown */
-    const char *path; /* path and query as they came, for the return target */
+    const char *host;  /* as the browser asked for, without port; NULL when unknown */
+    const char *path;  /* path and query as they came, for the return target */
     const char *query; /* raw, NULL for none */
     const sso_cookies_t *cookies;
     const char *(*header)(const void *baton, const char *name); /* request header or NULL */
@@ -46,12 +46,12 @@ typedef enum {
 
 typedef struct {
     sso_answer_kind_t kind;
-    const char *location;      /* absolute URL of a redirect */
+    const char *location;        /* absolute URL of a redirect */
     apr_array_header_t *cookies; /* Set-Cookie values, const char * */
-    const char *retry_path;    /* where "try again" leads, a path of this site */
-    const char *correlation_id; /* of a sign-in, NULL else */
-    const char *allow;         /* for 405 */
-    bool signed_in;            /* a session was made; record tells whose */
+    const char *retry_path;      /* where "try again" leads, a path of this site */
+    const char *correlation_id;  /* of a sign-in, NULL else */
+    const char *allow;           /* for 405 */
+    bool signed_in;              /* a session was made; record tells whose */
     sso_record_t record;
 } sso_answer_t;
 

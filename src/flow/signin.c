@@ -46,8 +46,7 @@ static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const char *r
     return rc != SSO_OK ? rc : sso_random(ctx, state->verifier, sizeof(state->verifier));
 }
 
-static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
-                                 sso_answer_t *answer)
+static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, sso_answer_t *answer)
 {
     const sso_authority_view_t *view;
     const char *sealed;
@@ -171,8 +170,8 @@ static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const ss
                                 const sso_state_t *state)
 {
     sso_record_t record;
-    bool has = sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK &&
-               record.created >= state->issued;
+    bool has =
+        sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK && record.created >= state->issued;
     /* No session is the usual case of a callback. */
     sso_fault_clear(ctx);
     return has;
@@ -250,8 +249,8 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     go_to_page(ctx, site, state, answer);
 }
 
-/* Entra's logout brings the browser back here too, since only this URI is registered: without code or error, and with the
- * state where Entra echoes it. */
+/* Entra's logout brings the browser back here too, since only this URI is registered: without code or error, and with
+ * the state where Entra echoes it. */
 static void come_back_from_logout(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_answer_t *answer)
 {
     sso_state_t state;
@@ -277,8 +276,7 @@ static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_s
     return is;
 }
 
-void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
-                         sso_answer_t *ret_answer)
+void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     sso_callback_t callback;
     sso_state_t state;

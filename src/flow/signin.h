@@ -4,9 +4,9 @@
 
 #include "flow/flow.h"
 
-/* Sends the browser to Entra, to come back to return_path (a path of this site, from sso_return_path). A request that came
- * under another host name than the public origin's first goes to `login` there, so that the login cookie and the callback
- * meet. The answer is complete in every case. */
+/* Sends the browser to Entra, to come back to return_path (a path of this site, from sso_return_path). A request that
+ * came under another host name than the public origin's first goes to `login` there, so that the login cookie and the
+ * callback meet. The answer is complete in every case. */
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                       sso_answer_t *ret_answer);
 

@@ -16,8 +16,8 @@ static bool is(const char *value, const char *word)
     return apr_cstr_casecmp(value, word) == 0;
 }
 
-/* SECURITY: logout CSRF. Fetch Metadata where the browser sends it; else Origin for POST, Referer for GET. A missing proof
- * is no proof. */
+/* SECURITY: logout CSRF. Fetch Metadata where the browser sends it; else Origin for POST, Referer for GET. A missing
+ * proof is no proof. */
 static bool is_from_this_site(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request)
 {
     const char *fetch_site = sso_request_header(request, "Sec-Fetch-Site");
@@ -47,13 +47,13 @@ static const char *entra_logout_url(sso_ctx_t *ctx, const sso_site_t *site, cons
     const sso_authority_view_t *view;
     const char *sealed;
     sso_state_t state = {.kind = SSO_STATE_SIGN_OUT, .issued = ctx->now, .return_path = return_path};
-    if (sso_authority_view(ctx, site->authority, &view) != SSO_OK || sso_state_seal(ctx, site, &state, &sealed) != SSO_OK) {
+    if (sso_authority_view(ctx, site->authority, &view) != SSO_OK ||
+        sso_state_seal(ctx, site, &state, &sealed) != SSO_OK) {
         /* The session here has ended all the same; the goodbye page says so. */
         sso_fault_clear(ctx);
         return NULL;
     }
-    const char *url =
-        sso_logout_url(ctx->pool, view->metadata, site->redirect_uri, logout_hint(ctx, site, request));
+    const char *url = sso_logout_url(ctx->pool, view->metadata, site->redirect_uri, logout_hint(ctx, site, request));
     return url == NULL ? NULL : apr_pstrcat(ctx->pool, url, "&state=", sealed, NULL);
 }
 

@@ -4,6 +4,6 @@
 
 #include "flow/flow.h"
 
-/* The `logout` endpoint: logout?rd=/path. POST from this site, or GET that this site or the person began, ends the session;
- * everything else gets a page that asks for a click, since a foreign image must not sign anybody out. */
+/* The `logout` endpoint: logout?rd=/path. POST from this site, or GET that this site or the person began, ends the
+ * session; everything else gets a page that asks for a click, since a foreign image must not sign anybody out. */
 void sso_signout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer);

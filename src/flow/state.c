@@ -52,9 +52,8 @@ sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, 
     unsigned char *data;
     apr_size_t len;
     apr_size_t text_len = strlen(text);
-    if (text_len > SSO_MAX_STATE ||
-        sso_open(ctx, site->session.keyring, SSO_PURPOSE_STATE, site->session.binding, text, text_len, &data, &len) !=
-            SSO_OK) {
+    if (text_len > SSO_MAX_STATE || sso_open(ctx, site->session.keyring, SSO_PURPOSE_STATE, site->session.binding, text,
+                                             text_len, &data, &len) != SSO_OK) {
         /* One reason for all that does not open: whoever sends it learns nothing, and the page is the same. */
         sso_fault_clear(ctx);
         return sso_fail(ctx, SSO_R_STATE_INVALID, "%" APR_SIZE_T_FMT " characters", text_len);
@@ -71,8 +70,7 @@ sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, 
     copy_or_fail(&r, state.nonce, sizeof(state.nonce));
     copy_or_fail(&r, state.verifier, sizeof(state.verifier));
     state.return_path = sso_read_text(&r);
-    if (!sso_reader_done(&r) || version != FORM_VERSION ||
-        (kind != SSO_STATE_SIGN_IN && kind != SSO_STATE_SIGN_OUT)) {
+    if (!sso_reader_done(&r) || version != FORM_VERSION || (kind != SSO_STATE_SIGN_IN && kind != SSO_STATE_SIGN_OUT)) {
         return sso_fail(ctx, SSO_R_STATE_INVALID, "of another version");
     }
     sso_wipe_later(ctx->pool, data, len);
@@ -84,9 +82,8 @@ bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t 
 {
     unsigned char *data;
     apr_size_t len;
-    if (cookies->login == NULL ||
-        sso_open(ctx, site->session.keyring, SSO_PURPOSE_LOGIN, site->session.binding, cookies->login,
-                 strlen(cookies->login), &data, &len) != SSO_OK) {
+    if (cookies->login == NULL || sso_open(ctx, site->session.keyring, SSO_PURPOSE_LOGIN, site->session.binding,
+                                           cookies->login, strlen(cookies->login), &data, &len) != SSO_OK) {
         /* A stale login cookie is replaced, not complained of. */
         sso_fault_clear(ctx);
         return false;

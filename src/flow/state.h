@@ -30,9 +30,10 @@ const char *sso_state_nonce(apr_pool_t *pool, const sso_state_t *state);
 const char *sso_state_verifier(apr_pool_t *pool, const sso_state_t *state);
 
 /* Sealed text of a state for the URL. */
-sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char **ret_text) SSO_MUST_USE;
-/* Opens one of ours; its age is for the caller to judge, since even an old one tells where its owner wanted to go. Error:
- * SSO_R_STATE_INVALID. */
+sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
+                      const char **ret_text) SSO_MUST_USE;
+/* Opens one of ours; its age is for the caller to judge, since even an old one tells where its owner wanted to go.
+ * Error: SSO_R_STATE_INVALID. */
 sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_state_t *ret_state) SSO_MUST_USE;
 
 /* The content of the login cookie, always of the same size. */
@@ -47,8 +48,8 @@ bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t 
 /* A login for a new browser. */
 sso_rc sso_login_make(sso_ctx_t *ctx, sso_login_t *ret_login) SSO_MUST_USE;
 /* Adds the Set-Cookie line. */
-sso_rc sso_login_write(sso_ctx_t *ctx, const sso_site_t *site, const sso_login_t *login, apr_array_header_t *lines)
-    SSO_MUST_USE;
+sso_rc sso_login_write(sso_ctx_t *ctx, const sso_site_t *site, const sso_login_t *login,
+                       apr_array_header_t *lines) SSO_MUST_USE;
 /* Counts one finished sign-in at ctx->now. */
 void sso_login_count(sso_ctx_t *ctx, sso_login_t *login);
 /* True when this browser finished so many sign-ins just now that one more would only go round. */

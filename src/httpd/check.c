@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds out which virtual hosts use Entra, and has each judged. httpd itself says "Syntax OK" to an AuthType that nobody
- * serves; here that is a mistake with a name. */
+/* Finds out which virtual hosts use Entra, and has each judged. httpd itself says "Syntax OK" to an AuthType that
+ * nobody serves; here that is a mistake with a name. */
 #include "build_config.h"
 
 #include "httpd/check.h"
@@ -69,8 +69,10 @@ static void warn_without_require(const ap_directive_t *auth_type, const server_r
             return;
         }
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server, "ENTRA4032: AuthType Entra without a Require protects nothing (%s:%d); "
-                 "write \"Require valid-user\" beside it", auth_type->filename, auth_type->line_num);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                 "ENTRA4032: AuthType Entra without a Require protects nothing (%s:%d); "
+                 "write \"Require valid-user\" beside it",
+                 auth_type->filename, auth_type->line_num);
 }
 
 static void find_uses(apr_pool_t *pool, server_rec *main_server)
@@ -114,7 +116,8 @@ int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     (void)plog;
     sso_ctx_init(&ctx, ptemp, sso_clock_now());
     if (sso_crypto_init(&ctx, pconf) != SSO_OK) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA4030: OpenSSL has no AES-256-GCM or SHA-256; check its "
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
+                     "ENTRA4030: OpenSSL has no AES-256-GCM or SHA-256; check its "
                      "installation");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -128,7 +131,8 @@ int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         }
     }
     if (any && ap_find_linked_module("mod_watchdog.c") == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA4031: mod_watchdog is not loaded, which refreshes Entra's keys; "
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
+                     "ENTRA4031: mod_watchdog is not loaded, which refreshes Entra's keys; "
                      "write \"LoadModule watchdog_module modules/mod_watchdog.so\"");
         faults++;
     }

@@ -4,6 +4,6 @@
 
 #include <httpd.h>
 
-/* check_config hook: judges every virtual host with the values that count there; says every mistake with directive, file and
- * line and the mend; fails when there was one. */
+/* check_config hook: judges every virtual host with the values that count there; says every mistake with directive,
+ * file and line and the mend; fails when there was one. */
 int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server);

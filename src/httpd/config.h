@@ -32,7 +32,7 @@ typedef struct {
     const char *file; /* where */
     int line;
     const server_rec *owner; /* the server in whose section it stands: not this one when inherited */
-    const char *text; /* as written, arguments joined by blanks; "(secret)" for secrets. NULL: not set, no default */
+    const char *text;  /* as written, arguments joined by blanks; "(secret)" for secrets. NULL: not set, no default */
     const char *first; /* first and second argument */
     const char *second;
     apr_interval_time_t span;

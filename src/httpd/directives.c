@@ -77,8 +77,11 @@ static const char *parse_GUID(apr_pool_t *pool, int argc, const char *const argv
     char *lower = apr_pstrdup(pool, argv[0]);
     ap_str_tolower(lower);
     value->first = lower;
-    return sso_is_guid(lower) ? NULL : apr_psprintf(pool, "'%s' is no GUID; copy \"Application (client) ID\" from the "
-                                                          "app registration's overview", argv[0]);
+    return sso_is_guid(lower) ? NULL
+                              : apr_psprintf(pool,
+                                             "'%s' is no GUID; copy \"Application (client) ID\" from the "
+                                             "app registration's overview",
+                                             argv[0]);
 }
 
 static const char *parse_SECRET(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -128,8 +131,11 @@ static const char *parse_PATH(apr_pool_t *pool, int argc, const char *const argv
         good = apr_isalnum(*p) || strchr("/._-", *p) != NULL;
     }
     value->first = path;
-    return good ? NULL : apr_psprintf(pool, "'%s' is no usable path; write one like /.entra: a leading slash, no trailing "
-                                            "one, letters, digits, '.', '_' and '-'", path);
+    return good ? NULL
+                : apr_psprintf(pool,
+                               "'%s' is no usable path; write one like /.entra: a leading slash, no trailing "
+                               "one, letters, digits, '.', '_' and '-'",
+                               path);
 }
 
 static const char *parse_SCOPES(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -168,7 +174,8 @@ static const char *parse_PROXY(apr_pool_t *pool, int argc, const char *const arg
 static const char *parse_span(apr_pool_t *pool, const char *text, apr_interval_time_t *ret_span)
 {
     const char *wrong = sso_duration_parse(text, ret_span);
-    return wrong == NULL ? NULL : apr_psprintf(pool, "'%s' is no duration (%s); write one like 30s, 5m or 8h", text, wrong);
+    return wrong == NULL ? NULL
+                         : apr_psprintf(pool, "'%s' is no duration (%s); write one like 30s, 5m or 8h", text, wrong);
 }
 
 static const char *parse_DURATION(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -189,8 +196,8 @@ static const char *parse_TIMEOUTS(apr_pool_t *pool, int argc, const char *const 
     if (wrong == NULL) {
         wrong = parse_span(pool, argv[1], &value->span2);
     }
-    if (wrong == NULL && (value->span < apr_time_from_msec(100) || value->span2 < value->span ||
-                          value->span2 > apr_time_from_sec(60))) {
+    if (wrong == NULL &&
+        (value->span < apr_time_from_msec(100) || value->span2 < value->span || value->span2 > apr_time_from_sec(60))) {
         wrong = "the time to connect is at least 100ms, the total at least that and at most 60s";
     }
     return wrong;
@@ -258,8 +265,8 @@ static const char *parse_UNAUTHENTICATED(apr_pool_t *pool, int argc, const char 
 static const char *add_item(apr_pool_t *pool, sso_value_t *value, const char *name, const char *template,
                             sso_encoding_t encoding)
 {
-    apr_array_header_t *items = value->items != NULL ? apr_array_copy(pool, value->items)
-                                                     : apr_array_make(pool, 2, sizeof(sso_export_item_t));
+    apr_array_header_t *items =
+        value->items != NULL ? apr_array_copy(pool, value->items) : apr_array_make(pool, 2, sizeof(sso_export_item_t));
     sso_export_item_t *item = &APR_ARRAY_PUSH(items, sso_export_item_t);
     item->name = name;
     item->encoding = encoding;
@@ -270,8 +277,9 @@ static const char *add_item(apr_pool_t *pool, sso_value_t *value, const char *na
 /* Names that frame the message or carry other powers: a claim must never set them. */
 static bool is_reserved_header(const char *name)
 {
-    static const char *const RESERVED[] = {"Host", "Connection", "Content-Length", "Transfer-Encoding", "TE", "Trailer",
-                                           "Upgrade", "Cookie", "Expect", "Keep-Alive", "Content-Type", "Range", NULL};
+    static const char *const RESERVED[] = {
+        "Host",   "Connection", "Content-Length", "Transfer-Encoding", "TE",    "Trailer", "Upgrade",
+        "Cookie", "Expect",     "Keep-Alive",     "Content-Type",      "Range", NULL};
     for (int i = 0; RESERVED[i] != NULL; i++) {
         if (apr_cstr_casecmp(RESERVED[i], name) == 0) {
             return true;
@@ -329,7 +337,7 @@ typedef struct {
 } option_t;
 
 static const option_t SERVER_ROWS[] = {
-#define SERVER_OPTION(id, directive, kind, least, most, value, help) \
+#define SERVER_OPTION(id, directive, kind, least, most, value, help)                                                   \
     {directive, parse_##kind, least, most, value, true, SSO_SERVER_##id},
 #define DIR_OPTION(id, directive, kind, least, most, value, help, override)
 #include "httpd/options.def"
@@ -339,7 +347,7 @@ static const option_t SERVER_ROWS[] = {
 
 static const option_t DIR_ROWS[] = {
 #define SERVER_OPTION(id, directive, kind, least, most, value, help)
-#define DIR_OPTION(id, directive, kind, least, most, value, help, override) \
+#define DIR_OPTION(id, directive, kind, least, most, value, help, override)                                            \
     {directive, parse_##kind, least, most, value, false, SSO_DIR_##id},
 #include "httpd/options.def"
 #undef SERVER_OPTION
@@ -359,8 +367,8 @@ static const char *read_value(apr_pool_t *pool, const option_t *row, int argc, c
                               sso_value_t *value)
 {
     /* Only EntraHeader and EntraEnv build upon earlier lines of the same section. */
-    const apr_array_header_t *items = value->set && row->parse != parse_TENANTS && row->parse != parse_SCOPES ? value->items
-                                                                                                        : NULL;
+    const apr_array_header_t *items =
+        value->set && row->parse != parse_TENANTS && row->parse != parse_SCOPES ? value->items : NULL;
     memset(value, 0, sizeof(*value));
     value->items = items;
     value->first = argv[0];
@@ -388,8 +396,9 @@ static const char *set_option(cmd_parms *cmd, void *dir, int argc, char *const a
     const option_t *row = cmd->info;
     const char *const *args = (const char *const *)argv;
     if (argc < row->least || argc > row->most) {
-        return apr_psprintf(cmd->pool, "%s takes %s%d argument%s: %s", row->directive, row->least == row->most ? "" : "at least ",
-                            row->least, row->least == 1 ? "" : "s", cmd->cmd->errmsg);
+        return apr_psprintf(cmd->pool, "%s takes %s%d argument%s: %s", row->directive,
+                            row->least == row->most ? "" : "at least ", row->least, row->least == 1 ? "" : "s",
+                            cmd->cmd->errmsg);
     }
     sso_value_t *values = row->server ? sso_config_server(cmd->server)->option : ((sso_dir_config_t *)dir)->option;
     sso_value_t *value = &values[row->index];
@@ -442,9 +451,9 @@ const char *sso_dir_directive(sso_dir_option_t option)
 }
 
 const command_rec sso_directives[] = {
-#define SERVER_OPTION(id, directive, kind, least, most, value, help) \
+#define SERVER_OPTION(id, directive, kind, least, most, value, help)                                                   \
     AP_INIT_TAKE_ARGV(directive, set_option, (void *)(apr_uintptr_t)&SERVER_ROWS[SSO_SERVER_##id], RSRC_CONF, help),
-#define DIR_OPTION(id, directive, kind, least, most, value, help, override) \
+#define DIR_OPTION(id, directive, kind, least, most, value, help, override)                                            \
     AP_INIT_TAKE_ARGV(directive, set_option, (void *)(apr_uintptr_t)&DIR_ROWS[SSO_DIR_##id], override, help),
 #include "httpd/options.def"
 #undef SERVER_OPTION

@@ -39,7 +39,8 @@ const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
     return name == NULL || *name == '\0' ? NULL : name;
 }
 
-/* UTF-8 to ISO 8859-1; what it has no letter for becomes '?'. Claims are well-formed, an administrator's literal may not be. */
+/* UTF-8 to ISO 8859-1; what it has no letter for becomes '?'. Claims are well-formed, an administrator's literal may
+ * not be. */
 static const char *to_latin1(apr_pool_t *pool, const char *text)
 {
     char *latin = apr_palloc(pool, strlen(text) + 1);

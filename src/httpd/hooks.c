@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between request_rec and the use cases. The signed-in path is post_read_request, check_authn, fixups: no lock, no I/O, no
- * JSON, nothing allocated outside the request's pool. */
+/* Between request_rec and the use cases. The signed-in path is post_read_request, check_authn, fixups: no lock, no I/O,
+ * no JSON, nothing allocated outside the request's pool. */
 #include "build_config.h"
 
 #include "httpd/hooks.h"
@@ -38,8 +38,8 @@ static bool is_first(const request_rec *r)
     return r->main == NULL && r->prev == NULL;
 }
 
-/* SECURITY: an endpoint's query holds the authorization code. It moves into the visit, out of everything that a log format, a
- * status page or another module could print. */
+/* SECURITY: an endpoint's query holds the authorization code. It moves into the visit, out of everything that a log
+ * format, a status page or another module could print. */
 static void hide_query(request_rec *r, sso_visit_t *visit)
 {
     visit->query = r->args;
@@ -112,8 +112,8 @@ static bool is_side_request(const request_rec *r)
 static int begin_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
 {
     sso_answer_t answer;
-    sso_signin_start(ctx, &visit->site->site, request,
-                     sso_access_return_path(r->pool, &visit->site->site, request), &answer);
+    sso_signin_start(ctx, &visit->site->site, request, sso_access_return_path(r->pool, &visit->site->site, request),
+                     &answer);
     return sso_pages_send(r, visit, ctx, &answer);
 }
 
@@ -146,8 +146,10 @@ int sso_hook_check_authn(request_rec *r)
     sso_visit_t *visit = sso_visit_get(r);
     if (visit == NULL) {
         /* SECURITY: AuthType Entra (in .htaccess, say) where no application is configured: closed, never open. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ENTRA2003: AuthType Entra protects %s, but this virtual host has no "
-                      "EntraTenant and EntraClientID", r->uri);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "ENTRA2003: AuthType Entra protects %s, but this virtual host has no "
+                      "EntraTenant and EntraClientID",
+                      r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     sso_ctx_t ctx;
@@ -167,8 +169,8 @@ int sso_hook_auth_checker(request_rec *r)
     if (visit == NULL || visit->asking_others || !is_entra(r)) {
         return DECLINED;
     }
-    /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so the
-     * others decide first, and the meaning of their no is made plain here. */
+    /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so
+     * the others decide first, and the meaning of their no is made plain here. */
     visit->asking_others = true;
     int status = ap_run_auth_checker(r);
     visit->asking_others = false;
@@ -185,8 +187,8 @@ int sso_hook_auth_checker(request_rec *r)
     return sso_pages_refuse(r, visit, &ctx, "/");
 }
 
-/* A fresh cookie with a new time of last use; only for requests that were let in, so that a refused client that keeps asking
- * lets its session run out. */
+/* A fresh cookie with a new time of last use; only for requests that were let in, so that a refused client that keeps
+ * asking lets its session run out. */
 static void touch_session(request_rec *r, sso_visit_t *visit)
 {
     const sso_session_policy_t *policy = &visit->site->site.session;

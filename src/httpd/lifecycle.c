@@ -45,8 +45,9 @@ static bool load_keys(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_ser
         sso_log_server_ctx_init(&ctx, ptemp, s);
         if (site != NULL && sso_site_load_keys(&ctx, pconf, site) != SSO_OK) {
             sso_log_server_fault(s, &ctx);
-            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "ENTRA2011: httpd does not start without a good key file: %s [%s]",
-                         site->key_file, sso_site_where(ptemp, s));
+            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                         "ENTRA2011: httpd does not start without a good key file: %s [%s]", site->key_file,
+                         sso_site_where(ptemp, s));
             return false;
         }
     }
@@ -170,7 +171,8 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     }
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf)) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA2012: shared memory cannot be made; check its limits");
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
+                     "ENTRA2012: shared memory cannot be made; check its limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!start_watchdog(pconf, main_server)) {

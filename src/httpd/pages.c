@@ -23,15 +23,20 @@
 #include "httpd/log.h"
 
 static const char STYLE[] =
-    ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--ground:#f3f4f6;--line:#d0d7de;--act:#0b57a4}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9ba6b2;--paper:#1c2128;--ground:#0f1318;--line:#373e47;"
+    ":root{color-scheme:light "
+    "dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--ground:#f3f4f6;--line:#d0d7de;--act:#0b57a4}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9ba6b2;--paper:#1c2128;--ground:#0f1318;--line:#"
+    "373e47;"
     "--act:#78b4f4}}"
     "*{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;"
     "background:var(--ground);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}"
-    "main{max-width:34rem;width:100%;padding:2rem;background:var(--paper);border:1px solid var(--line);border-radius:.75rem}"
+    "main{max-width:34rem;width:100%;padding:2rem;background:var(--paper);border:1px solid "
+    "var(--line);border-radius:.75rem}"
     "h1{margin:0 0 .75rem;font-size:1.4rem;line-height:1.25}p{margin:0 0 1rem}"
-    ".act{display:inline-block;padding:.6rem 1.1rem;border:0;border-radius:.5rem;background:var(--act);color:var(--paper);"
-    "font:inherit;text-decoration:none;cursor:pointer}.act:focus-visible{outline:3px solid var(--ink);outline-offset:2px}"
+    ".act{display:inline-block;padding:.6rem "
+    "1.1rem;border:0;border-radius:.5rem;background:var(--act);color:var(--paper);"
+    "font:inherit;text-decoration:none;cursor:pointer}.act:focus-visible{outline:3px solid "
+    "var(--ink);outline-offset:2px}"
     "dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem 1rem;margin:1.5rem 0 0;padding-top:1rem;"
     "border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}dd{margin:0;overflow-wrap:anywhere;"
     "font-family:ui-monospace,monospace}";
@@ -42,10 +47,10 @@ typedef struct {
     const char *title;
     const char *sentence;
     const char *advice;
-    const char *label;  /* of the link or button; NULL: none */
-    const char *target; /* path of the link */
+    const char *label;       /* of the link or button; NULL: none */
+    const char *target;      /* path of the link */
     const char *form_action; /* a form button instead of a link, and the policy for where it may lead */
-    const char *number; /* ENTRAnnnn; NULL: no details */
+    const char *number;      /* ENTRAnnnn; NULL: no details */
     const char *id;
     const char *time;
     unsigned aadsts;
@@ -79,8 +84,10 @@ static void set_page_headers(request_rec *r, const char *form_action)
     sso_sha256(STYLE, sizeof(STYLE) - 1, digest);
     apr_table_setn(r->err_headers_out, "X-Frame-Options", "DENY");
     apr_table_setn(r->err_headers_out, "Content-Security-Policy",
-                   apr_psprintf(r->pool, "default-src 'none'; style-src 'sha256-%s'; form-action %s; base-uri 'none'; "
-                                "frame-ancestors 'none'", sso_base64(r->pool, digest, sizeof(digest)), form_action));
+                   apr_psprintf(r->pool,
+                                "default-src 'none'; style-src 'sha256-%s'; form-action %s; base-uri 'none'; "
+                                "frame-ancestors 'none'",
+                                sso_base64(r->pool, digest, sizeof(digest)), form_action));
 }
 
 static const char *escape(request_rec *r, const char *text)
@@ -122,10 +129,12 @@ static int write_page(request_rec *r, const page_t *page)
     set_page_headers(r, page->form_action == NULL ? "'none'" : page->form_action);
     r->status = page->status;
     ap_set_content_type(r, "text/html; charset=utf-8");
-    ap_rvputs(r, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
-              escape(r, page->title), "</title><style>", STYLE, "</style></head>\n<body><main><h1>", escape(r, page->title),
-              "</h1><p>", escape(r, page->sentence), "</p><p>", escape(r, page->advice), "</p>", NULL);
+    ap_rvputs(r,
+              "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
+              escape(r, page->title), "</title><style>", STYLE, "</style></head>\n<body><main><h1>",
+              escape(r, page->title), "</h1><p>", escape(r, page->sentence), "</p><p>", escape(r, page->advice), "</p>",
+              NULL);
     write_action(r, page);
     write_details(r, page);
     ap_rputs("</main></body></html>\n", r);
@@ -269,8 +278,8 @@ static int confirm(request_rec *r, const sso_visit_t *visit, const char *return_
         .label = "Sign out",
         /* Browsers hold the whole chain of redirects behind a form to this: Entra, and whom it federates with. */
         .form_action = apr_pstrcat(r->pool, "'self' https: ", visit->site->authority.login_url, NULL),
-        .target = apr_pstrcat(r->pool, site->path, "/logout", *return_path == '\0' ? "" : "?rd=",
-                              sso_percent_encode(r->pool, return_path), NULL),
+        .target = apr_pstrcat(r->pool, site->path, "/logout",
+                              *return_path == '\0' ? "" : "?rd=", sso_percent_encode(r->pool, return_path), NULL),
     };
     return write_page(r, &page);
 }

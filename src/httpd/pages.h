@@ -7,8 +7,8 @@
 #include "flow/flow.h"
 #include "httpd/visit.h"
 
-/* Sends answer and gives what a hook must return: an HTTP status for httpd to finish (redirects, ErrorDocument), or DONE when
- * the whole response has been written, so that no handler can add to it. Logs the fault of ctx. */
+/* Sends answer and gives what a hook must return: an HTTP status for httpd to finish (redirects, ErrorDocument), or
+ * DONE when the whole response has been written, so that no handler can add to it. Logs the fault of ctx. */
 int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const sso_answer_t *answer);
 
 /* A refusal of a request for something protected: as page, or as application/problem+json (RFC 9457) for a program. */

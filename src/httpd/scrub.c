@@ -97,7 +97,7 @@ static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
     const char *kept = clean_connection(r, scrub, value);
     if (kept == NULL) {
         apr_table_unset(r->headers_in, "Connection");
-    } else if (strlen(kept) != strlen(value)) {
+    } else if (strcmp(kept, value) != 0) {
         apr_table_setn(r->headers_in, "Connection", kept);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client may not say: request headers under any name that the module could set are removed before anybody looks. */
+/* What a client may not say: request headers under any name that the module could set are removed before anybody looks.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -12,11 +13,12 @@
 /* The names of one server, folded and sorted. Immutable. */
 typedef struct sso_scrub_t sso_scrub_t;
 
-/* names: request headers and variables (const char *) that EntraHeader and EntraEnv set; all X-Entra-* are owned anyway. */
+/* names: request headers and variables (const char *) that EntraHeader and EntraEnv set; all X-Entra-* are owned
+ * anyway. */
 const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *names);
 
-/* Removes owned names, in whatever case and punctuation, from r->headers_in, and tokens that name them from Connection, with
- * which a proxy would take our headers off again. */
+/* Removes owned names, in whatever case and punctuation, from r->headers_in, and tokens that name them from Connection,
+ * with which a proxy would take our headers off again. */
 void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub);
 
 /* True when the header name folds to an owned one. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From options to a site. Every rule that needs more than one value stands here, each with the sentence that mends it. */
+/* From options to a site. Every rule that needs more than one value stands here, each with the sentence that mends it.
+ */
 #include "build_config.h"
 
 #include "httpd/site.h"
@@ -43,7 +44,8 @@ const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
     return apr_psprintf(pool, "%s (%s:%u)", name, server->defn_name, server->defn_line_number);
 }
 
-/* One mistake: the option, where it was written (or the virtual host where it is missing), what is wrong and the mend. */
+/* One mistake: the option, where it was written (or the virtual host where it is missing), what is wrong and the mend.
+ */
 static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
@@ -58,8 +60,8 @@ static void complain(draft_t *draft, const char *number, sso_server_option_t opt
     va_end(args);
     const sso_value_t *value = &draft->config->option[option];
     const char *place = value->set ? apr_psprintf(draft->pool, "%s:%d, ", value->file, value->line) : "";
-    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, draft->server, "%s: %s: %s [%sin %s]", number, sso_server_directive(option),
-                 text, place, sso_site_where(draft->pool, draft->server));
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, draft->server, "%s: %s: %s [%sin %s]", number,
+                 sso_server_directive(option), text, place, sso_site_where(draft->pool, draft->server));
 }
 
 static void warn(draft_t *draft, const char *number, sso_server_option_t option, const char *text)
@@ -94,7 +96,8 @@ static void fill_tenant(draft_t *draft)
     draft->site->authority.login_url = url->set ? url->first : cloud->login_url;
     draft->site->authority.policy = &draft->site->policy;
     if (!tenant->set) {
-        complain(draft, "ENTRA4001", SSO_SERVER_TENANT, "is missing; write \"EntraTenant <tenant GUID>\", the Directory (tenant) "
+        complain(draft, "ENTRA4001", SSO_SERVER_TENANT,
+                 "is missing; write \"EntraTenant <tenant GUID>\", the Directory (tenant) "
                  "ID of the app registration");
         return;
     }
@@ -103,8 +106,10 @@ static void fill_tenant(draft_t *draft)
         site->any_tenant = allowed->choice == 1;
         site->allowed_tenants = allowed->items;
     } else if (sso_tenant_is_several(tenant->first)) {
-        complain(draft, "ENTRA4002", SSO_SERVER_ALLOWED_TENANTS, "is missing; with \"EntraTenant %s\" people of every tenant can "
-                 "sign in at Entra: write the GUIDs of those that may enter here, or the word any", tenant->first);
+        complain(draft, "ENTRA4002", SSO_SERVER_ALLOWED_TENANTS,
+                 "is missing; with \"EntraTenant %s\" people of every tenant can "
+                 "sign in at Entra: write the GUIDs of those that may enter here, or the word any",
+                 tenant->first);
     }
     const char *several = sso_tenant_is_several(tenant->first) ? "%{oid}@%{tid}" : "%{preferred_username}";
     ap_assert(sso_template_parse(draft->pool, several, &draft->site->remote_user) == NULL);
@@ -114,7 +119,8 @@ static void fill_client(draft_t *draft)
 {
     const sso_value_t *client = get(draft, SSO_SERVER_CLIENT_ID);
     if (!client->set) {
-        complain(draft, "ENTRA4003", SSO_SERVER_CLIENT_ID, "is missing; write \"EntraClientID <GUID>\", the Application (client) ID "
+        complain(draft, "ENTRA4003", SSO_SERVER_CLIENT_ID,
+                 "is missing; write \"EntraClientID <GUID>\", the Application (client) ID "
                  "of the app registration");
     }
     draft->site->site.client_id = client->first;
@@ -134,12 +140,15 @@ static void fill_secret(draft_t *draft, const char *source)
         source = apr_pstrcat(draft->pool, "file:", ap_server_root_relative(draft->pool, source + 5), NULL);
     }
     if (sso_secret_read(&draft->ctx, draft->pool, source, &secret, &literal) != SSO_OK) {
-        complain(draft, "ENTRA4004", SSO_SERVER_CLIENT_SECRET, "%s; write file:PATH of a file that only root can read "
-                 "(chmod 600), exec:, env: or credential:", fault_text(draft));
+        complain(draft, "ENTRA4004", SSO_SERVER_CLIENT_SECRET,
+                 "%s; write file:PATH of a file that only root can read "
+                 "(chmod 600), exec:, env: or credential:",
+                 fault_text(draft));
         return;
     }
     if (literal) {
-        warn(draft, "ENTRA4005", SSO_SERVER_CLIENT_SECRET, "the secret itself stands in the configuration; "
+        warn(draft, "ENTRA4005", SSO_SERVER_CLIENT_SECRET,
+             "the secret itself stands in the configuration; "
              "better put it into a file of mode 0600 and write file:PATH");
     }
     draft->site->site.credential = sso_credential_secret(draft->pool, secret);
@@ -164,13 +173,17 @@ static void fill_certificate(draft_t *draft, const sso_value_t *value)
         rc = sso_certificate_parse(&draft->ctx, draft->pool, cert_pem, key_pem, &cert);
     }
     if (rc != SSO_OK) {
-        complain(draft, "ENTRA4006", SSO_SERVER_CLIENT_CERTIFICATE, "%s; write PEM files: the certificate, and its RSA key that "
-                 "only root can read (chmod 600)", fault_text(draft));
+        complain(draft, "ENTRA4006", SSO_SERVER_CLIENT_CERTIFICATE,
+                 "%s; write PEM files: the certificate, and its RSA key that "
+                 "only root can read (chmod 600)",
+                 fault_text(draft));
         return;
     }
     if (sso_certificate_expires(cert) < draft->ctx.now) {
-        complain(draft, "ENTRA4007", SSO_SERVER_CLIENT_CERTIFICATE, "the certificate expired on %s; make a new one and upload it to "
-                 "the app registration", sso_time_print(draft->pool, sso_certificate_expires(cert)));
+        complain(draft, "ENTRA4007", SSO_SERVER_CLIENT_CERTIFICATE,
+                 "the certificate expired on %s; make a new one and upload it to "
+                 "the app registration",
+                 sso_time_print(draft->pool, sso_certificate_expires(cert)));
     }
     draft->site->site.credential = sso_credential_certificate(draft->pool, cert);
 }
@@ -185,7 +198,8 @@ static void fill_assertion(draft_t *draft, const sso_value_t *value)
     if (strcmp(value->first, "workload-identity") == 0) {
         const char *path = getenv("AZURE_FEDERATED_TOKEN_FILE");
         if (path == NULL || *path != '/') {
-            complain(draft, "ENTRA4008", SSO_SERVER_CLIENT_ASSERTION, "workload-identity needs AZURE_FEDERATED_TOKEN_FILE in "
+            complain(draft, "ENTRA4008", SSO_SERVER_CLIENT_ASSERTION,
+                     "workload-identity needs AZURE_FEDERATED_TOKEN_FILE in "
                      "httpd's environment; label the pod for workload identity, or write file:PATH");
             return;
         }
@@ -208,10 +222,12 @@ static void fill_credential(draft_t *draft)
     const sso_value_t *assertion = get(draft, SSO_SERVER_CLIENT_ASSERTION);
     int count = (secret->set ? 1 : 0) + (certificate->set ? 1 : 0) + (assertion->set ? 1 : 0);
     if (count != 1) {
-        complain(draft, "ENTRA4009", count == 0 ? SSO_SERVER_CLIENT_SECRET : SSO_SERVER_CLIENT_CERTIFICATE,
-                 count == 0 ? "no credential is given; write one of EntraClientSecret, EntraClientCertificate, EntraClientAssertion"
-                            : "more than one credential is given; keep one of EntraClientSecret, EntraClientCertificate, "
-                              "EntraClientAssertion");
+        complain(
+            draft, "ENTRA4009", count == 0 ? SSO_SERVER_CLIENT_SECRET : SSO_SERVER_CLIENT_CERTIFICATE,
+            count == 0
+                ? "no credential is given; write one of EntraClientSecret, EntraClientCertificate, EntraClientAssertion"
+                : "more than one credential is given; keep one of EntraClientSecret, EntraClientCertificate, "
+                  "EntraClientAssertion");
     } else if (secret->set) {
         fill_secret(draft, secret->first);
     } else if (certificate->set) {
@@ -249,20 +265,24 @@ static void fill_origin(draft_t *draft)
         const char *text = origin_of_server_name(draft);
         site->origin = text == NULL ? NULL : sso_origin_parse(draft->pool, text, &why);
         if (site->origin == NULL) {
-            complain(draft, "ENTRA4010", SSO_SERVER_PUBLIC_URL, "the public origin cannot be told from ServerName (%s); write "
-                     "\"ServerName https://app.example.com\" or \"EntraPublicURL https://app.example.com\"", why);
+            complain(draft, "ENTRA4010", SSO_SERVER_PUBLIC_URL,
+                     "the public origin cannot be told from ServerName (%s); write "
+                     "\"ServerName https://app.example.com\" or \"EntraPublicURL https://app.example.com\"",
+                     why);
             return;
         }
     }
     if (strcmp(site->origin->scheme, "https") != 0 && !site->origin->loopback) {
-        complain(draft, "ENTRA4011", SSO_SERVER_PUBLIC_URL, "the public origin would be %s, but sign-in over plain http is open to "
+        complain(draft, "ENTRA4011", SSO_SERVER_PUBLIC_URL,
+                 "the public origin would be %s, but sign-in over plain http is open to "
                  "everyone on the way; write \"ServerName https://%s\" or EntraPublicURL with https (plain http is for "
-                 "localhost alone)", site->origin->text, site->origin->host);
+                 "localhost alone)",
+                 site->origin->text, site->origin->host);
     }
     site->redirect_uri = apr_pstrcat(draft->pool, site->origin->text, site->path, "/callback", NULL);
     if (strlen(site->redirect_uri) > 256) {
-        complain(draft, "ENTRA4012", SSO_SERVER_PATH, "the redirect URI %s is longer than the 256 characters that Entra takes",
-                 site->redirect_uri);
+        complain(draft, "ENTRA4012", SSO_SERVER_PATH,
+                 "the redirect URI %s is longer than the 256 characters that Entra takes", site->redirect_uri);
     }
 }
 
@@ -288,25 +308,28 @@ static void fill_session(draft_t *draft)
     site->session.max_age = get(draft, SSO_SERVER_SESSION_MAX_AGE)->span;
     site->session.idle = get(draft, SSO_SERVER_SESSION_IDLE)->span;
     if (site->session.max_age > SSO_SESSION_CAP || site->session.max_age <= 0) {
-        complain(draft, "ENTRA4014", SSO_SERVER_SESSION_MAX_AGE, "must be more than nothing and at most 8h; no session outlives "
+        complain(draft, "ENTRA4014", SSO_SERVER_SESSION_MAX_AGE,
+                 "must be more than nothing and at most 8h; no session outlives "
                  "8 hours");
     }
     if (site->session.idle <= 0 && get(draft, SSO_SERVER_SESSION_IDLE)->choice == 0) {
         complain(draft, "ENTRA4015", SSO_SERVER_SESSION_IDLE, "must be more than nothing; write off to have none");
     }
     if (domain->set && site->origin != NULL && !is_parent_domain(domain->first, site->origin->host)) {
-        complain(draft, "ENTRA4016", SSO_SERVER_COOKIE_DOMAIN, "%s is no parent domain of the public host %s", domain->first,
-                 site->origin->host);
+        complain(draft, "ENTRA4016", SSO_SERVER_COOKIE_DOMAIN, "%s is no parent domain of the public host %s",
+                 domain->first, site->origin->host);
     }
     if (site->origin != NULL) {
         sso_cookie_policy_init(draft->pool, strcmp(site->origin->scheme, "https") == 0, domain->first,
                                &site->session.cookies);
     }
     /* Names, separators and the application's own cookies share the line with the session's. */
-    int limit = draft->server->limit_req_fieldsize > 0 ? draft->server->limit_req_fieldsize : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
+    int limit =
+        draft->server->limit_req_fieldsize > 0 ? draft->server->limit_req_fieldsize : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
     site->session.max_cookie = limit > 1500 ? (apr_size_t)limit - 1200 : 300;
     if (core->merge_trailers == AP_MERGE_TRAILERS_ENABLE) {
-        complain(draft, "ENTRA4017", SSO_SERVER_PATH, "MergeTrailers is on: header fields behind a request's body could name a user; "
+        complain(draft, "ENTRA4017", SSO_SERVER_PATH,
+                 "MergeTrailers is on: header fields behind a request's body could name a user; "
                  "write \"MergeTrailers off\"");
     }
 }
@@ -325,8 +348,10 @@ static void fill_outbound(draft_t *draft)
     /* The children read it, so what root may read is not enough. */
     if (ca->set && (apr_stat(&info, ca->first, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
                     info.filetype != APR_REG || (info.protection & APR_FPROT_WREAD) == 0)) {
-        complain(draft, "ENTRA4018", SSO_SERVER_TRUSTED_CA, "%s is no file that everyone can read; write the path of a PEM bundle "
-                 "of mode 0644", ca->first);
+        complain(draft, "ENTRA4018", SSO_SERVER_TRUSTED_CA,
+                 "%s is no file that everyone can read; write the path of a PEM bundle "
+                 "of mode 0644",
+                 ca->first);
     }
 }
 
@@ -336,8 +361,8 @@ static void fill_binding(draft_t *draft)
     sso_site_t *site = &draft->site->site;
     const char *domain = get(draft, SSO_SERVER_COOKIE_DOMAIN)->first;
     const char *text =
-        apr_pstrcat(draft->pool, "entra-sso 1\n", draft->site->authority.login_url, "\n", draft->site->authority.tenant, "\n",
-                    site->client_id, "\n", domain == NULL ? site->origin->text : domain, NULL);
+        apr_pstrcat(draft->pool, "entra-sso 1\n", draft->site->authority.login_url, "\n", draft->site->authority.tenant,
+                    "\n", site->client_id, "\n", domain == NULL ? site->origin->text : domain, NULL);
     sso_sha256(text, strlen(text), site->session.binding);
     draft->site->authority_key =
         apr_pstrcat(draft->pool, draft->site->authority.login_url, " ", draft->site->authority.tenant, " ",
@@ -352,23 +377,28 @@ static void check_state_directory(draft_t *draft)
     draft->site->key_file = apr_pstrcat(draft->pool, folder, "/cookie.keys", NULL);
     if (apr_stat(&info, folder, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
         info.filetype != APR_DIR) {
-        complain(draft, "ENTRA4019", SSO_SERVER_STATE_DIRECTORY, "%s is no folder that can be read; make it with \"install -d -m 0700 "
-                 "%s\"", folder, folder);
+        complain(draft, "ENTRA4019", SSO_SERVER_STATE_DIRECTORY,
+                 "%s is no folder that can be read; make it with \"install -d -m 0700 "
+                 "%s\"",
+                 folder, folder);
         return;
     }
     if ((info.protection & APR_FPROT_WWRITE) != 0) {
-        complain(draft, "ENTRA4020", SSO_SERVER_STATE_DIRECTORY, "everyone may write to %s; \"chmod 0700 %s\"", folder, folder);
+        complain(draft, "ENTRA4020", SSO_SERVER_STATE_DIRECTORY, "everyone may write to %s; \"chmod 0700 %s\"", folder,
+                 folder);
     }
     sso_keyring_t *ring;
     if (access(draft->site->key_file, F_OK) == 0 &&
         sso_keyring_load(&draft->ctx, draft->pool, draft->site->key_file, &ring) != SSO_OK) {
         /* An ordinary user may test the configuration; only root can judge root's key file. */
-        bool not_ours = draft->ctx.fault.rc != SSO_R_KEYFILE_FORMAT && draft->ctx.fault.rc != SSO_R_KEYFILE_WEAK &&
-                        geteuid() != 0;
+        bool not_ours =
+            draft->ctx.fault.rc != SSO_R_KEYFILE_FORMAT && draft->ctx.fault.rc != SSO_R_KEYFILE_WEAK && geteuid() != 0;
         const char *text = fault_text(draft);
         if (!not_ours) {
-            complain(draft, "ENTRA4021", SSO_SERVER_STATE_DIRECTORY, "%s: %s; restore it from the other nodes or a backup, or "
-                     "remove it (everyone signs in anew)", draft->site->key_file, text);
+            complain(draft, "ENTRA4021", SSO_SERVER_STATE_DIRECTORY,
+                     "%s: %s; restore it from the other nodes or a backup, or "
+                     "remove it (everyone signs in anew)",
+                     draft->site->key_file, text);
         }
     }
 }
@@ -408,8 +438,10 @@ sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *s
         return rc;
     }
     if (made) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, site->server, "ENTRA2010: made the key file %s; copy it to every node of a "
-                     "cluster", site->key_file);
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, site->server,
+                     "ENTRA2010: made the key file %s; copy it to every node of a "
+                     "cluster",
+                     site->key_file);
     }
     site->site.session.keyring = ring;
     return SSO_OK;

@@ -10,16 +10,16 @@ struct sso_site_config_t {
     sso_site_t site; /* the authority joins in each process */
     sso_authority_config_t authority;
     sso_http_policy_t policy;
-    const char *authority_key;          /* equal for virtual hosts that share one authority */
-    const sso_template_t *remote_user;  /* default of EntraRemoteUser */
+    const char *authority_key;         /* equal for virtual hosts that share one authority */
+    const sso_template_t *remote_user; /* default of EntraRemoteUser */
     const sso_scrub_t *scrub;
     const char *key_file;
     const server_rec *server;
 };
 
-/* Makes the site of server from its effective options and puts it into its configuration. Says every mistake on the error log
- * with directive, place and mend, unless quiet; gives the number of mistakes. Reads secrets and certificates, makes nothing on
- * disk. */
+/* Makes the site of server from its effective options and puts it into its configuration. Says every mistake on the
+ * error log with directive, place and mend, unless quiet; gives the number of mistakes. Reads secrets and certificates,
+ * makes nothing on disk. */
 int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet);
 
 /* Makes the key file where it is missing, and loads it. SSO_R_KEYFILE_*. Call with the rights of the starting user. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the module knows of one request, from its arrival on: one typed record that its subrequests and internal redirects
- * share. */
+/* What the module knows of one request, from its arrival on: one typed record that its subrequests and internal
+ * redirects share. */
 #pragma once
 
 #include <httpd.h>

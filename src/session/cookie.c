@@ -49,8 +49,8 @@ static bool next_pair(const char **at, pair_t *pair)
     return true;
 }
 
-/* SECURITY: by substring and without regard to case or prefix, so that neither two Cookie lines that httpd joined with a
- * comma nor a cookie of a sibling application can carry one of ours to the backend. */
+/* SECURITY: by substring and without regard to case or prefix, so that neither two Cookie lines that httpd joined with
+ * a comma nor a cookie of a sibling application can carry one of ours to the backend. */
 static bool is_ours(const pair_t *pair)
 {
     for (const char *p = pair->begin; p < pair->end; p++) {
@@ -191,8 +191,8 @@ void sso_cookie_read(apr_pool_t *pool, const sso_cookie_policy_t *policy, const 
     }
 }
 
-static const char *cookie_line(apr_pool_t *pool, const sso_cookie_policy_t *policy, const char *name,
-                               const char *value, const char *domain, bool end)
+static const char *cookie_line(apr_pool_t *pool, const sso_cookie_policy_t *policy, const char *name, const char *value,
+                               const char *domain, bool end)
 {
     return apr_pstrcat(pool, name, "=", value, "; Path=/", domain != NULL ? "; Domain=" : "",
                        domain != NULL ? domain : "", policy->secure ? "; Secure" : "", "; HttpOnly; SameSite=Lax",

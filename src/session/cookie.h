@@ -33,8 +33,8 @@ typedef struct {
 void sso_cookie_read(apr_pool_t *pool, const sso_cookie_policy_t *policy, const char *header,
                      sso_cookies_t *ret_cookies);
 
-/* Adds the Set-Cookie values for a sealed session to lines (const char *), and expiries for chunks of an older, larger one
- * (sent_parts as of sso_cookies_t). False when the text needs more than SSO_MAX_COOKIE_CHUNKS. */
+/* Adds the Set-Cookie values for a sealed session to lines (const char *), and expiries for chunks of an older, larger
+ * one (sent_parts as of sso_cookies_t). False when the text needs more than SSO_MAX_COOKIE_CHUNKS. */
 bool sso_cookie_set_session(apr_pool_t *pool, const sso_cookie_policy_t *policy, const char *sealed,
                             unsigned sent_parts, apr_array_header_t *lines);
 /* Adds the Set-Cookie values that end the session's cookies that were sent. */

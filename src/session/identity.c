@@ -49,8 +49,9 @@ static sso_rc fill_username(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_reco
         return SSO_OK;
     }
     if (strlen(text) > SSO_MAX_CLAIM_VALUE || !is_exact(ctx->pool, text)) {
-        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "preferred_username is too long, or begins or ends with a space, "
-                                                   "or holds a control character");
+        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM,
+                        "preferred_username is too long, or begins or ends with a space, "
+                        "or holds a control character");
     }
     record->username = apr_pstrdup(ctx->pool, text);
     return SSO_OK;

@@ -10,8 +10,9 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-/* version 1 | id 16 | created, ends, seen, revalidated, auth_time 5 x 8 | sid, tid, oid | four texts | roles | groups | claims
- * An id is: 1 | the 16 bytes of a GUID, or: 0 | a text. A list is: count 2 | bytes 4 | that many bytes of texts. */
+/* version 1 | id 16 | created, ends, seen, revalidated, auth_time 5 x 8 | sid, tid, oid | four texts | roles | groups |
+ * claims An id is: 1 | the 16 bytes of a GUID, or: 0 | a text. A list is: count 2 | bytes 4 | that many bytes of texts.
+ */
 #define RECORD_VERSION 1
 #define TEXT_OVERHEAD 3
 #define ID_TEXT 0
@@ -189,8 +190,8 @@ sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t ma
     return SSO_OK;
 }
 
-/* The number of a claim's values: plain decimals in their one spelling, else -1. apr_atoi64 alone would take blanks, signs
- * and whatever stands behind the digits. */
+/* The number of a claim's values: plain decimals in their one spelling, else -1. apr_atoi64 alone would take blanks,
+ * signs and whatever stands behind the digits. */
 static apr_int64_t values_of(const char *text)
 {
     apr_size_t len = text == NULL ? 0 : strlen(text);

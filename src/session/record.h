@@ -26,7 +26,8 @@ const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
 /* All items with separator between them; one item is given without a copy, none as NULL. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);
 
-/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes, its ids into the pool. */
+/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes, its ids into the pool.
+ */
 typedef struct {
     unsigned char id[SSO_SESSION_ID_BYTES];
     apr_time_t created;
@@ -51,11 +52,11 @@ sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t ma
                        apr_size_t *ret_len) SSO_MUST_USE;
 /* Reads the form in place: data must outlive the record. SSO_R_SESSION_FORMAT for anything that pack would not have
  * written, times out of order and a span above the cap among it. */
-sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t len, sso_record_t *ret_record)
-    SSO_MUST_USE;
+sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t len,
+                         sso_record_t *ret_record) SSO_MUST_USE;
 
-/* The time rules at ctx->now. max_age shortens what the record says, never lengthens it; idle 0 is off; a record up to skew
- * in the future is another node's clock. Errors: SSO_R_SESSION_OVER, _IDLE, _FUTURE. */
+/* The time rules at ctx->now. max_age shortens what the record says, never lengthens it; idle 0 is off; a record up to
+ * skew in the future is another node's clock. Errors: SSO_R_SESSION_OVER, _IDLE, _FUTURE. */
 sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,
                         apr_interval_time_t idle, apr_interval_time_t skew) SSO_MUST_USE;
 /* True when seen is old enough to be worth a new cookie: a tenth of the idle time, five minutes at most. */

@@ -58,12 +58,14 @@ sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, con
     if (rc != SSO_OK) {
         return rc;
     }
-    /* A cookie that the browser then sends in a header line longer than httpd reads would lock its owner out of the whole
-     * site with a 400: better no session at all, and a reason. */
+    /* A cookie that the browser then sends in a header line longer than httpd reads would lock its owner out of the
+     * whole site with a 400: better no session at all, and a reason. */
     if (strlen(sealed) > policy->max_cookie ||
         !sso_cookie_set_session(ctx->pool, &policy->cookies, sealed, sent_parts, lines)) {
-        return sso_fail(ctx, SSO_R_SESSION_SIZE, "%" APR_SIZE_T_FMT " bytes, room for %" APR_SIZE_T_FMT
-                        " in one Cookie header (LimitRequestFieldSize)", strlen(sealed), policy->max_cookie);
+        return sso_fail(ctx, SSO_R_SESSION_SIZE,
+                        "%" APR_SIZE_T_FMT " bytes, room for %" APR_SIZE_T_FMT
+                        " in one Cookie header (LimitRequestFieldSize)",
+                        strlen(sealed), policy->max_cookie);
     }
     return SSO_OK;
 }

@@ -17,8 +17,8 @@ typedef struct {
     apr_size_t max_cookie; /* bytes that all session cookies of a request may take together */
 } sso_session_policy_t;
 
-/* Opens the session of a request at ctx->now. The record points into ctx->pool. This is the signed-in request's path: no
- * lock, no I/O. Errors: SSO_R_SESSION_*, SSO_R_SEAL_*: each means a fresh sign-in, never an error page. */
+/* Opens the session of a request at ctx->now. The record points into ctx->pool. This is the signed-in request's path:
+ * no lock, no I/O. Errors: SSO_R_SESSION_*, SSO_R_SEAL_*: each means a fresh sign-in, never an error page. */
 sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record) SSO_MUST_USE;
 

@@ -39,9 +39,9 @@ static const struct {
     const char *name;
     part_kind_t kind;
 } FIELDS[] = {
-    {"oid", PART_OID},       {"tid", PART_TID},     {"sid", PART_SID},
-    {"name", PART_NAME},     {"email", PART_EMAIL}, {"preferred_username", PART_USERNAME},
-    {"roles", PART_ROLES},   {"groups", PART_GROUPS}, {"login_hint", PART_LOGIN_HINT},
+    {"oid", PART_OID},     {"tid", PART_TID},       {"sid", PART_SID},
+    {"name", PART_NAME},   {"email", PART_EMAIL},   {"preferred_username", PART_USERNAME},
+    {"roles", PART_ROLES}, {"groups", PART_GROUPS}, {"login_hint", PART_LOGIN_HINT},
 };
 
 static part_kind_t kind_of(const char *name)
