@@ -314,8 +314,7 @@ static void test_record_of_another_version_is_refused(void **state)
     for (unsigned version = 0; version <= 255; version++) {
         sso_record_t got;
         changed[0] = (unsigned char)version;
-        assert_rc(version == packed.data[0] ? SSO_OK : SSO_R_SESSION_FORMAT,
-                  unpack(changed, packed.len, &got));
+        assert_rc(version == packed.data[0] ? SSO_OK : SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
     }
 }
 
@@ -426,7 +425,10 @@ static bytes_t pack_raw(const raw_list_t *list, int place)
     return (bytes_t){w.data, w.len};
 }
 
-#define RAW(name, count, data) {name, count, sizeof(data) - 1, sizeof(data) - 1, data}
+#define RAW(name, count, data)                                                                                         \
+    {                                                                                                                  \
+        name, count, sizeof(data) - 1, sizeof(data) - 1, data                                                          \
+    }
 #define A "\0\1a\0"
 #define B "\0\1b\0"
 #define N(digit) "\0\1" digit "\0"
@@ -619,7 +621,8 @@ static void test_list_joined_has_separators_between_items(void **state)
         {{"a", "", "b", NULL}, ",", "a,,b"},
         {{"", "b", NULL}, ",", ",b"},
         {{"", "", NULL}, ",", ","},
-        {{"a", "b", "c", NULL}, "a separator that is much longer than any of the items",
+        {{"a", "b", "c", NULL},
+         "a separator that is much longer than any of the items",
          "aa separator that is much longer than any of the itemsb"
          "a separator that is much longer than any of the itemsc"},
     };

@@ -136,8 +136,8 @@ static const char *seal_bytes(sso_purpose_t purpose, const void *data, apr_size_
 static const unsigned char *bytes_of(sso_purpose_t purpose, const char *text, apr_size_t *ret_len)
 {
     unsigned char *data;
-    assert_rc(SSO_OK, sso_open(&unit_ctx, site_ring, purpose, site_world->site.session.binding, text, strlen(text), &data,
-                               ret_len));
+    assert_rc(SSO_OK, sso_open(&unit_ctx, site_ring, purpose, site_world->site.session.binding, text, strlen(text),
+                               &data, ret_len));
     return data;
 }
 
@@ -156,7 +156,9 @@ static void test_state_of_another_purpose_is_refused(void **state)
 static void test_state_that_is_no_sealed_text_is_refused_with_one_reason(void **state)
 {
     static const char *const texts[] = {
-        "", "a", "AQID", ".", "%00", "%s%n", "null", "undefined", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "",     "a",         "AQID",
+        ".",    "%00",       "%s%n",
+        "null", "undefined", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     };
     (void)state;
     sso_state_t got;
@@ -199,7 +201,8 @@ static void test_state_of_another_form_is_refused(void **state)
     unsigned char *changed = unit_exact_copy(data, len);
     for (unsigned value = 0; value <= 255; value++) {
         changed[0] = (unsigned char)value;
-        assert_rc(value == data[0] ? SSO_OK : SSO_R_STATE_INVALID, open_state(seal_bytes(SSO_PURPOSE_STATE, changed, len), &got));
+        assert_rc(value == data[0] ? SSO_OK : SSO_R_STATE_INVALID,
+                  open_state(seal_bytes(SSO_PURPOSE_STATE, changed, len), &got));
         changed[0] = data[0];
         changed[1] = (unsigned char)value;
         assert_rc(value == 1 || value == 2 ? SSO_OK : SSO_R_STATE_INVALID,
@@ -236,7 +239,7 @@ static const char *write_login(const sso_login_t *login)
     apr_array_header_t *lines = apr_array_make(unit_pool, 1, sizeof(const char *));
     assert_rc(SSO_OK, sso_login_write(&unit_ctx, &site_world->site, login, lines));
     assert_int_equal(lines->nelts, 1);
-    return APR_ARRAY_IDX(lines, 0, const char *);
+    return sso_text_at(lines, 0);
 }
 
 /* The value of a Set-Cookie line. */
@@ -343,8 +346,10 @@ static void test_login_loops_after_three_sign_ins_within_two_minutes(void **stat
         {"three, asked behind the span", {0, 1, 2, -1}, 2 * SITE_MINUTE + 1, false},
         {"three, the last at the end of the span", {0, 1, 2 * SITE_MINUTE, -1}, 2 * SITE_MINUTE, true},
         {"three, slowly", {0, SITE_MINUTE, 3 * SITE_MINUTE, -1}, 3 * SITE_MINUTE + 1, false},
-        {"the first took its time", {10 * SITE_MINUTE, 10 * SITE_MINUTE + 1, 10 * SITE_MINUTE + 2, -1},
-         10 * SITE_MINUTE + 3, true},
+        {"the first took its time",
+         {10 * SITE_MINUTE, 10 * SITE_MINUTE + 1, 10 * SITE_MINUTE + 2, -1},
+         10 * SITE_MINUTE + 3,
+         true},
         {"the clock went back", {5, 6, 7, -1}, -SITE_HOUR, false},
     };
     (void)state;
