@@ -71,7 +71,8 @@ bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
            bsearch(&key, scrub->names, (size_t)scrub->count, sizeof(*scrub->names), compare) != NULL;
 }
 
-/* SECURITY: mod_proxy takes ';' and white space for separators of a Connection line as well (ap_get_token), so they are here. */
+/* SECURITY: mod_proxy takes ';' and white space for separators of a Connection line as well (ap_get_token), so they are
+ * here. */
 static const char SEPARATORS[] = ",; \t\v\f\r\n";
 
 /* Moves *at to the next token and gives its length; 0 at the end. */
@@ -92,8 +93,8 @@ static bool names_owned(const sso_scrub_t *scrub, const char *value)
     return false;
 }
 
-/* Takes the tokens that name owned headers out of Connection. The line may be as long as httpd lets a request's head be, so it
- * is copied once: what is kept has one separator where there was one at least. */
+/* Takes the tokens that name owned headers out of Connection. The line may be as long as httpd lets a request's head
+ * be, so it is copied once: what is kept has one separator where there was one at least. */
 static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
 {
     const char *value = apr_table_get(r->headers_in, "Connection");

@@ -2,7 +2,7 @@
 # A program for each source file with a subject of its own; `make check` runs them and the guards.
 UNIT_TESTS = \
 	test_aadsts test_access test_authority test_bytes test_clock test_cookie test_credential test_crypto test_gate \
-	test_http test_identity test_idtoken test_json test_jwt test_keys test_metadata test_oauth test_record test_result test_seal \
+	test_http test_identity test_idtoken test_json test_jwt test_keys test_metadata test_oauth test_record test_result test_seal test_secret \
 	test_session test_sharing test_signin test_signout test_state test_template test_url
 GUARDS = tests/guards/run
 
@@ -126,3 +126,7 @@ test_url_SOURCES = tests/unit/test_url.c
 test_url_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_url_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 test_url_LDADD = $(UNIT_LIBS)
+test_secret_SOURCES = tests/unit/test_secret.c
+test_secret_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_secret_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+test_secret_LDADD = $(UNIT_LIBS)

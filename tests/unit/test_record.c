@@ -495,6 +495,24 @@ static void test_record_claims_in_a_wrong_frame_are_refused(void **state)
     assert_rc(SSO_OK, unpack(packed.data, packed.len, &got));
 }
 
+static void test_record_claim_of_more_values_than_the_bound_is_refused(void **state)
+{
+    (void)state;
+    for (int count = SSO_MAX_LIST_ITEMS; count <= SSO_MAX_LIST_ITEMS + 1; count++) {
+        sso_record_t got;
+        sso_record_t record = bare_record();
+        apr_array_header_t *items = apr_array_make(unit_pool, count + 2, sizeof(const char *));
+        APR_ARRAY_PUSH(items, const char *) = "name";
+        APR_ARRAY_PUSH(items, const char *) = apr_itoa(unit_pool, count);
+        for (int i = 0; i < count; i++) {
+            APR_ARRAY_PUSH(items, const char *) = "v";
+        }
+        record.claims = sso_list_make(unit_pool, items);
+        bytes_t packed = pack(&record);
+        assert_rc(count <= SSO_MAX_LIST_ITEMS ? SSO_OK : SSO_R_SESSION_FORMAT, unpack(packed.data, packed.len, &got));
+    }
+}
+
 /* ---- time rules ---- */
 
 static void test_record_time_rules_hold_at_their_boundaries(void **state)
@@ -691,6 +709,7 @@ int main(void)
         unit_test(test_record_without_a_key_of_the_user_is_refused),
         unit_test(test_record_lists_that_lie_are_refused),
         unit_test(test_record_claims_in_a_wrong_frame_are_refused),
+        unit_test(test_record_claim_of_more_values_than_the_bound_is_refused),
         unit_test(test_record_time_rules_hold_at_their_boundaries),
         unit_test(test_record_touched_for_ever_still_ends_after_eight_hours),
         unit_test(test_record_touch_is_due_after_a_tenth_of_the_idle_time),

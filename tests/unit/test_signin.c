@@ -132,6 +132,18 @@ static void test_signin_over_an_old_session_makes_a_new_one(void **state)
     assert_int_equal(after.created, unit_ctx.now);
 }
 
+static void test_signin_over_a_larger_session_leaves_no_chunk_of_it(void **state)
+{
+    (void)state;
+    site_browser_t *browser = site_browser();
+    apr_table_set(browser->jar, SESSION_COOKIE, "4.stale");
+    apr_table_set(browser->jar, SESSION_COOKIE "-1", "stale");
+    apr_table_set(browser->jar, SESSION_COOKIE "-3", "stale");
+    assert_page("/", site_sign_in(browser, "/"));
+    assert_true(has_session(browser));
+    assert_int_equal(apr_table_elts(browser->jar)->nelts, 2);
+}
+
 /* ---- where it begins ---- */
 
 static void test_signin_under_another_host_first_goes_to_the_public_origin(void **state)
@@ -998,6 +1010,7 @@ int main(void)
         site_test(test_signin_correlation_id_is_a_fresh_guid_that_entra_sees),
         site_test(test_signin_values_are_fresh_for_every_start),
         site_test(test_signin_over_an_old_session_makes_a_new_one),
+        site_test(test_signin_over_a_larger_session_leaves_no_chunk_of_it),
         site_test(test_signin_under_another_host_first_goes_to_the_public_origin),
         site_test(test_signin_login_never_hops_to_another_host),
         site_test(test_signin_login_is_for_get_alone),

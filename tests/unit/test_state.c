@@ -218,6 +218,23 @@ static void test_state_of_another_form_is_refused(void **state)
     assert_rc(SSO_R_STATE_INVALID, open_state(seal_bytes(SSO_PURPOSE_STATE, more, len + 1), &got));
 }
 
+/* Of the right form and seal, but longer than any state that we seal. */
+static void test_state_of_more_text_than_the_bound_is_refused(void **state)
+{
+    (void)state;
+    sso_state_t made = state_make("");
+    sso_state_t got;
+    sso_writer_t w;
+    apr_size_t len;
+    const unsigned char *data = bytes_of(SSO_PURPOSE_STATE, seal_state(&made), &len);
+    sso_writer_init(&w, unit_pool, SSO_MAX_STATE);
+    sso_write_bytes(&w, data, len - 3);
+    sso_write_text(&w, path_of(3500));
+    const char *text = seal_bytes(SSO_PURPOSE_STATE, w.data, w.len);
+    assert_in_range(strlen(text), SSO_MAX_STATE + 1, 2 * SSO_MAX_STATE);
+    assert_rc(SSO_R_STATE_INVALID, open_state(text, &got));
+}
+
 /* RFC 7636 4.1: 43 characters at least, of the unreserved ones. */
 static void test_state_verifier_and_nonce_are_fit_for_a_url(void **state)
 {
@@ -368,6 +385,19 @@ static void test_login_loops_after_three_sign_ins_within_two_minutes(void **stat
     }
 }
 
+/* The count is one byte in the cookie: it must not come round to nought. */
+static void test_login_that_loops_for_ever_stays_known_as_a_loop(void **state)
+{
+    (void)state;
+    sso_login_t login;
+    assert_rc(SSO_OK, sso_login_make(&unit_ctx, &login));
+    for (int i = 0; i < 256; i++) {
+        sso_login_count(&unit_ctx, &login);
+        assert_true(read_login(value_of(write_login(&login)), &login));
+        assert_int_equal(sso_login_is_looping(&unit_ctx, &login), i + 1 >= SSO_MAX_ATTEMPTS);
+    }
+}
+
 static void test_login_count_after_the_clock_went_back_begins_anew(void **state)
 {
     (void)state;
@@ -392,12 +422,14 @@ int main(void)
         site_test(test_state_that_is_no_sealed_text_is_refused_with_one_reason),
         site_test(test_state_with_any_bit_flipped_or_cut_is_refused),
         site_test(test_state_of_another_form_is_refused),
+        site_test(test_state_of_more_text_than_the_bound_is_refused),
         site_test(test_state_verifier_and_nonce_are_fit_for_a_url),
         site_test(test_login_cookie_has_one_size_whatever_is_in_it),
         site_test(test_login_that_was_written_reads_equal),
         site_test(test_login_of_two_browsers_differs),
         site_test(test_login_that_does_not_open_is_as_if_absent),
         site_test(test_login_loops_after_three_sign_ins_within_two_minutes),
+        site_test(test_login_that_loops_for_ever_stays_known_as_a_loop),
         site_test(test_login_count_after_the_clock_went_back_begins_anew),
     };
     return site_run(tests);
