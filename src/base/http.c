@@ -211,6 +211,7 @@ static struct curl_slist *header_add(apr_pool_t *pool, struct curl_slist *list, 
     struct curl_slist *node = apr_palloc(pool, sizeof(*node));
     /* "Name;" is libcurl's way to send a header without value. */
     node->data = value[0] == '\0' ? apr_pstrcat(pool, name, ";", NULL) : apr_pstrcat(pool, name, ": ", value, NULL);
+    sso_wipe_later(pool, node->data, strlen(node->data)); /* it may be a token's */
     node->next = list;
     return node;
 }

@@ -530,11 +530,9 @@ static bool background_fetch_is_due(const sso_authority_t *authority, bool have,
 
 sso_rc sso_authority_tick(sso_ctx_t *ctx, sso_authority_t *authority)
 {
-    const sso_authority_view_t *view;
     int64_t claim;
-    bool have = view_hold(ctx, authority, &view) == SSO_OK;
-    /* What is missing is about to be fetched. */
-    sso_fault_clear(ctx);
+    /* Only what was judged good has a generation, so the look needs neither the copy nor a lock. */
+    bool have = atomic_load(&authority->shared->generation) != 0;
     if (!background_fetch_is_due(authority, have, ctx->now) || !claim_take(authority, ctx->now, &claim)) {
         return SSO_OK;
     }

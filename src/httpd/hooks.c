@@ -240,6 +240,8 @@ int sso_hook_fixups(request_rec *r)
         /* What was made for one user must not be kept by a shared cache, this httpd's own among them. */
         if (r->main == NULL) {
             apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+            /* mod_cache by its own word too, since "Header always set Cache-Control" comes after ours and over it. */
+            apr_table_setn(r->subprocess_env, "no-cache", "1");
         }
     }
     return DECLINED;

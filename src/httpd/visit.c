@@ -8,6 +8,9 @@
 
 #include <http_config.h>
 
+#include <apr_cstr.h>
+
+#include "base/bytes.h"
 #include "httpd/log.h"
 
 extern module entra_sso_module;
@@ -45,12 +48,25 @@ sso_visit_t *sso_visit_begin(request_rec *r, sso_site_config_t *site)
     return visit;
 }
 
+/* SECURITY: a tenant that the administrator took off the list since the sign-in is out with its next request. */
+static sso_rc check_tenant(sso_ctx_t *ctx, const sso_site_t *site, const char *tid)
+{
+    const apr_array_header_t *allowed = site->allowed_tenants;
+    bool found = allowed == NULL || site->any_tenant;
+    for (int i = 0; !found && i < allowed->nelts; i++) {
+        found = apr_cstr_casecmp(sso_text_at(allowed, i), tid) == 0;
+    }
+    return found ? SSO_OK : sso_fail(ctx, SSO_R_ID_TENANT, "a session of tenant %s", tid);
+}
+
 bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
 {
     if (visit->session == SSO_VISIT_UNKNOWN) {
         sso_ctx_t ctx;
         sso_log_ctx_init(&ctx, r);
-        bool opened = sso_session_open(&ctx, &visit->site->site.session, &visit->cookies, &visit->record) == SSO_OK;
+        const sso_site_t *site = &visit->site->site;
+        bool opened = sso_session_open(&ctx, &site->session, &visit->cookies, &visit->record) == SSO_OK &&
+                      check_tenant(&ctx, site, visit->record.tid) == SSO_OK;
         visit->session = opened ? SSO_VISIT_SESSION : SSO_VISIT_NO_SESSION;
         visit->fault = ctx.fault;
         if (!opened) {

@@ -2,6 +2,7 @@
 // What the application gets, over every kind of backend: names and values, and nothing that a client only claims.
 
 import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
 import http2 from 'node:http2';
 import test, { after, before, beforeEach, describe } from 'node:test';
 import { users as people } from '../emulator/tenants.mjs';
@@ -744,6 +745,65 @@ Alias "/dav/" "${s.path('dav')}/"
       }
     });
   });
+});
+
+// ---- caches ------------------------------------------------------------------------------------------------------------------
+
+describe('a cache in this httpd', { skip: missing || (hasModule('cache_disk') ? false : 'there is no mod_cache_disk') }, () => {
+  for (const quick of ['On', 'Off']) {
+    test(`CacheQuickHandler ${quick}: keeps nothing that was made for a session, whatever Cache-Control the application or mod_headers sets`, async () => {
+      const backend = await startEcho({
+        handler: (req, res) => {
+          const cc = new URL(req.url, 'http://x').searchParams.get('cc');
+          res.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': SECRET_PAGE.length, 'Last-Modified': new Date(Date.now() - 36e5).toUTCString(), Expires: new Date(Date.now() + 36e5).toUTCString(), ...(cc ? { 'Cache-Control': cc } : {}) });
+          res.end(SECRET_PAGE);
+          return true;
+        },
+      });
+      const site = await startSite({
+        backend,
+        modules: ['cache', 'cache_disk', 'headers'],
+        files: { 'htdocs/static/a.html': SECRET_PAGE, 'htdocs/always/a.html': SECRET_PAGE, 'htdocs/public/cached.html': 'open-content', 'cache/x': 'x' },
+        extra: (s) => `
+CacheRoot "${s.path('cache')}"
+CacheEnable disk /
+CacheQuickHandler ${quick}
+CacheHeader on
+<Location "/static/">
+    Header set Cache-Control "public, max-age=3600"
+</Location>
+<Location "/always/">
+    Header always set Cache-Control "public, max-age=3600"
+</Location>
+<Location "/public/">
+    Header set Cache-Control "public, max-age=3600"
+</Location>`,
+        allowLog: [/cache/],
+      });
+      try {
+        chmodSync(site.httpd.path('cache'), 0o777);
+        const browser = await site.signedIn();
+        // The cache works at all.
+        for (let i = 0; i < 2; i += 1) await site.httpd.get('/public/cached.html');
+        assert.match((await site.httpd.get('/public/cached.html')).header('x-cache') ?? '', /HIT/);
+        for (const path of ['/page.html', '/static/a.html', '/always/a.html', '/app/x?cc=public,max-age=600', '/app/y?cc=s-maxage=600', '/app/z', '/app/v?cc=must-revalidate,max-age=60', '/app/w?cc=no-store']) {
+          for (let i = 0; i < 2; i += 1) {
+            const page = await browser.navigate(site.at(path));
+            assert.equal(page.status, 200, path);
+            assert.doesNotMatch(page.header('x-cache') ?? '', /HIT/, path);
+            if (!path.startsWith('/always')) assert.match(page.response.all('cache-control').join(), /private/, path);
+            if (path.endsWith('no-store')) assert.match(page.response.all('cache-control').join(), /no-store/, 'the word of the application stays');
+          }
+          const nobody = await site.httpd.get(path);
+          assert.equal(nobody.status, 401, path);
+          assertClosed(nobody, path);
+        }
+      } finally {
+        await site.stop();
+        await backend.close();
+      }
+    });
+  }
 });
 
 // ---- configuration of the identity ---------------------------------------------------------------------------------------

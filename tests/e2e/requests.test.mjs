@@ -132,7 +132,7 @@ describe('requests without a session', { skip: missing }, () => {
     });
 
     test('bodies: none, empty, without a type, cut short, in chunks, and of nonsense', async () => {
-      const children = site.httpd.children().join();
+      const children = site.httpd.children();
       const head = (lines) => `POST /app/x HTTP/1.1\r\nHost: localhost:${site.httpd.port}\r\nConnection: close\r\n${lines}\r\n`;
       const cases = [
         'Content-Length: 0\r\n', 'Content-Length: 0\r\nContent-Type:\r\n', 'Content-Length: 3\r\n\r\na=1', 'Content-Length: 3\r\nContent-Type: \r\n\r\na=1', 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n',
@@ -145,7 +145,7 @@ describe('requests without a session', { skip: missing }, () => {
         assert.match(all, /^HTTP\/1\.1 (401|400|408|411|413|501) /, lines);
         assert.ok(!all.includes(MARKER) && !all.includes(SECRET_PAGE), lines);
       }
-      assert.equal(site.httpd.children().join(), children);
+      assert.ok(children.every((pid) => site.httpd.children().includes(pid)), 'no child died');
       untouched();
     });
   });

@@ -221,11 +221,11 @@ describe('session cookie', { skip: missing }, () => {
     });
 
     test('the cookie header in every odd shape: no crash, no entrance', async () => {
-      const children = site.httpd.children().join();
+      const children = site.httpd.children();
       const odd = ['', ' ', ';', ';;', '; ;', '=', 'a', '=;=', 'Entra-Session', 'Entra-Session=', 'Entra-Session;', '=Entra-Session', 'Entra-Session==', 'Entra-Session=;Entra-Session=', ';'.repeat(8000), '='.repeat(8000), 'a=b;'.repeat(1900), `Entra-Session=${'A'.repeat(8000)}`,
         'mod_auth_openidc_state_AAA; a=b', 'Entra-Session=%s%n; sid=%s', 'Entra-Session=\x80\xff', '\xff=\xff', 'Entra-Session=\t', 'Entra-Session =x', ' Entra-Session=x', 'entra-session=x', 'Entra-Session="', `a="b; Entra-Session=x; c="`];
       await refused(odd.map((cookie) => [JSON.stringify(cookie.slice(0, 30)), cookie]), 'header');
-      assert.equal(site.httpd.children().join(), children);
+      assert.ok(children.every((pid) => site.httpd.children().includes(pid)), 'no child died');
     });
 
     test('the genuine cookie among others still opens, and the others reach the application without it', async () => {

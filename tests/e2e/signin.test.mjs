@@ -478,7 +478,7 @@ describe('sign-in', { skip: missing }, () => {
     });
 
     test('junk: no crash, no redirect off the site, no reflection, and the children live on', async () => {
-      const children = site.httpd.children().sort().join();
+      const children = site.httpd.children();
       for (const query of JUNK_QUERIES) {
         const response = await site.httpd.request({ path: `/.entra/callback?${query}` });
         assert.ok([200, 302, 400, 414].includes(response.status), `${query.slice(0, 60)}: ${response.status}`);
@@ -494,7 +494,7 @@ describe('sign-in', { skip: missing }, () => {
         }
       }
       assert.equal(site.calls('token'), 0);
-      assert.equal(site.httpd.children().sort().join(), children, 'no child died');
+      assert.ok(children.every((pid) => site.httpd.children().includes(pid)), 'no child died');
     });
 
     test('error and code together, or neither with a state, are refused or say goodbye', async () => {
@@ -554,13 +554,22 @@ describe('sign-in', { skip: missing }, () => {
       'Require all denied': () => ({ extra: '<Location "/.entra">\n    Require all denied\n</Location>' }),
       'a rewrite of everything to the backend': (server, s) => ({ extra: `RewriteEngine on\nRewriteRule "^/(.*)" "http://127.0.0.1:${s.backend.port}/rewritten/$1" [P]`, modules: ['rewrite'] }),
       'a rewrite that forbids': () => ({ extra: 'RewriteEngine on\nRewriteRule "^/\\.entra" "-" [F]', modules: ['rewrite'] }),
+      'a rewrite inside <Location> to the backend': (server, s) => ({ extra: `<Location "/">\n    RewriteEngine on\n    RewriteRule "^" "http://127.0.0.1:${s.backend.port}/rewritten" [P]\n</Location>`, modules: ['rewrite'] }),
+      'a rewrite inside <Location> that forbids': () => ({ extra: '<Location "/">\n    RewriteEngine on\n    RewriteRule "^" "-" [F]\n</Location>', modules: ['rewrite'] }),
+      'a Redirect of everything': () => ({ extra: 'Redirect "/" "https://elsewhere.test/"' }),
+      'a Redirect inside <Location>': () => ({ extra: '<Location "/">\n    Redirect "https://elsewhere.test/"\n</Location>' }),
+      'Deny from all': () => ({ extra: '<Location "/">\n    Order allow,deny\n    Deny from all\n</Location>', modules: ['access_compat'] }),
+      'AllowMethods POST': () => ({ extra: '<Location "/">\n    AllowMethods POST\n</Location>', modules: ['allowmethods'] }),
+      'Basic authentication on everything': () => ({ extra: '<Location "/">\n    AuthType Basic\n    AuthName x\n    AuthBasicProvider file\n    AuthUserFile /nonexistent\n    Require valid-user\n</Location>', modules: ['auth_basic', 'authn_file'] }),
       'SetHandler on everything': () => ({ extra: '<Location "/">\n    SetHandler server-status\n</Location>', modules: ['status'] }),
       'an Alias and dot-file protection': (server) => ({ extra: `Alias "/.entra" "${server?.docroot ?? '/nonexistent'}/public"\n<DirectoryMatch "/\\.">\n    Require all denied\n</DirectoryMatch>` }),
     };
+    // These take hold between our hooks: in the access check and in the fixups.
+    const open = ['a rewrite inside <Location> that forbids', 'a Redirect inside <Location>', 'Deny from all', 'AllowMethods POST'];
     for (const [name, setup] of Object.entries(setups)) {
-      test(name, async () => {
+      test(name, { todo: open.includes(name) && 'directives of other modules inside <Location> still reach the endpoints' }, async () => {
         const { modules, extra } = setup(null, site);
-        const odd = await startSite({ emu: site.emu, backend: site.backend, modules, extra });
+        const odd = await startSite({ emu: site.emu, backend: site.backend, modules, extra, ...(name.startsWith('Deny') ? { allowLog: [/AH01797/] } : {}) });
         site.backend.clear();
         assertSignIn(odd, await odd.httpd.get('/.entra/login?rd=/x'), 'login');
         assertPage(odd, await odd.httpd.get('/.entra/callback?code=x&state=y', { headers: PAGE }), 400, 1301);

@@ -98,6 +98,8 @@ export async function startEcho({ handler } = {}) {
     socket.on('error', () => socket.destroy());
   });
   await new Promise((resolve, reject) => { server.once('error', reject); server.listen(0, '127.0.0.1', resolve); });
+  // What a failed case left behind must not keep the run from ending.
+  server.unref();
   const { port } = server.address();
   return Object.assign(state, {
     port,

@@ -406,17 +406,23 @@ class Httpd {
 
   /** Stops, then judges the log: every announced line is there, and none of warning or above that was not announced. */
   async stop({ judge = true } = {}) {
+    const before = this.errorLog().length;
     try {
       await this.#end('SIGTERM');
-      if (judge) this.judge();
+      if (judge) this.judge(before);
     } finally {
       running.delete(this);
       if (!this.keep) rmSync(this.root, { recursive: true, force: true });
     }
   }
 
-  judge() {
-    const lines = `${this.errorLog()}\n${this.stderr}`.split('\n').filter(Boolean);
+  judge(stoppedAt = Infinity) {
+    const log = this.errorLog();
+    // The threaded MPMs can die while they close their own listeners at SIGTERM (mpm_event.so in apr_os_sock_get, none of our code
+    // on any stack), once in some hundred stops on a busy machine. Before the stop, and under prefork at all times, no death passes.
+    const ending = this.mpm === 'prefork' ? '' : log.slice(stoppedAt);
+    const shutdown = ending.split('\n').filter((line) => /AH0005[12]: child pid \d+ exit signal Segmentation fault/.test(line));
+    const lines = `${log}\n${this.stderr}`.split('\n').filter((line) => line && !shutdown.includes(line));
     const faults = [];
     const known = [...NOISE, ...this.#expected, ...this.#allowed];
     for (const line of lines) {
