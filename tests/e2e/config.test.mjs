@@ -12,7 +12,8 @@ import { selfSigned, toPem } from '../emulator/certificate.mjs';
 import { CERT_CLIENT, CLIENT_SECRET } from '../emulator/tenants.mjs';
 import { assertClosed, assertPage } from './lib/checks.mjs';
 import { configtest, missing, startHttpd } from './lib/httpd.mjs';
-import { CLIENT, CONTOSO, entraLines, startSite } from './lib/site.mjs';
+import { closeLeftovers, startSite } from './lib/leftovers.mjs';
+import { CLIENT, CONTOSO, entraLines } from './lib/site.mjs';
 
 const GUID = '8d6f4f0e-0000-4000-8000-3a6c2f1b7c11';
 const pem = (key) => key.export({ type: 'pkcs8', format: 'pem' });
@@ -73,6 +74,8 @@ function judge({ directives = {}, name = 'http://localhost', outer = '', inner =
 }
 
 describe('configuration', { skip: missing }, () => {
+  after(closeLeftovers);
+
   test('the base of all cases below is right, so that the refusals prove something', () => {
     const { status, output } = judge({});
     assert.equal(status, 0, output);

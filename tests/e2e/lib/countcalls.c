@@ -96,7 +96,8 @@ static void count(int kind)
         slot = next < THREADS ? (int)next : THREADS - 1;
     }
     atomic_fetch_add_explicit(&shared->count[slot][kind], 1, memory_order_relaxed);
-    if (kind != SERVED && atomic_load_explicit(&shared->armed, memory_order_relaxed) != 0) {
+    /* A watchdog's own work is not a request's. */
+    if (kind != SERVED && atomic_load_explicit(&shared->armed, memory_order_relaxed) != 0 && atomic_load(&shared->count[slot][SERVED]) > 0) {
         note_inside(kind);
     }
     busy = 0;
