@@ -502,11 +502,16 @@ sso_rc sso_authority_key(sso_ctx_t *ctx, sso_authority_t *authority, const char 
         }
         /* Without fresh keys the token is refused for its unknown key; the fetch's own trouble becomes the detail. */
         sso_fault_clear(ctx);
+        /* Before the look: a fetch that ends in between must not be missed. */
+        bool busy = claim_is_live(authority, atomic_load(&authority->shared->claim), ctx->now);
         rc = sso_authority_view(ctx, authority, &view);
         if (rc != SSO_OK) {
             return rc;
         }
         key = sso_keys_find(view->keys, kid);
+        if (key == NULL && busy) {
+            return sso_fail(ctx, SSO_R_KEYS_BUSY, "kid %s", sso_printable(ctx->pool, kid));
+        }
     }
     if (key == NULL) {
         return sso_fail(ctx, SSO_R_JWT_KEY_UNKNOWN, "kid %s: %s", sso_printable(ctx->pool, kid), trouble);

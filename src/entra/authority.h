@@ -71,7 +71,8 @@ sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority,
                           const sso_authority_view_t **ret_view) SSO_MUST_USE;
 
 /* The key of that kid: from the view, else after one fetch, of which the node makes at most one a minute for unknown
- * keys. Error SSO_R_JWT_KEY_UNKNOWN. The view may be renewed. */
+ * keys. Errors: SSO_R_JWT_KEY_UNKNOWN; SSO_R_KEYS_BUSY while somebody else fetches and too many wait already. The view
+ * may be renewed. */
 sso_rc sso_authority_key(sso_ctx_t *ctx, sso_authority_t *authority, const char *kid,
                          const sso_authority_view_t **ret_view, const sso_key_t **ret_key) SSO_MUST_USE;
 

@@ -288,7 +288,8 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
 {
     answer->correlation_id = make_correlation_id(ctx);
     sso_rc rc = redeem(ctx, site, state, code, answer->correlation_id, &answer->record);
-    if (rc == SSO_R_TOKEN_GRANT) {
+    /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
+    if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }

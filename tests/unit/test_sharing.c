@@ -41,6 +41,34 @@ static void test_sharing_waiting_request_gives_up_after_the_timeout(void **state
     assert_int_equal(node->fake->request_count, 2);
 }
 
+static void another_token(fake_http_t *fake, const char *url)
+{
+    (void)url;
+    fake->during = NULL;
+    sso_ctx_t ctx;
+    const sso_authority_view_t *view;
+    const sso_key_t *key;
+    sso_ctx_init(&ctx, unit_pool, unit_ctx.now);
+    elsewhere_rc = sso_authority_key(&ctx, elsewhere, "kid-new", &view, &key);
+}
+
+/* A token of a new key, while another worker's fetch for it does not end in time: come back, not "no such key". */
+static void test_sharing_new_key_that_another_fetches_is_worth_a_second_try(void **state)
+{
+    (void)state;
+    node_t *node = node_good();
+    const sso_authority_view_t *view;
+    const sso_key_t *key;
+    sso_authority_t *here = node_process(node);
+    assert_rc(SSO_OK, sso_authority_view(&unit_ctx, here, &view));
+    elsewhere = node_process(node);
+    node_roll(node, node_jwk(FIXTURE_KEY_A, "kid-new"));
+    unit_ctx.now += SEC(61);
+    node->fake->during = another_token;
+    assert_rc(SSO_OK, sso_authority_key(&unit_ctx, here, "kid-new", &view, &key));
+    assert_int_equal(elsewhere_rc, SSO_R_KEYS_BUSY);
+}
+
 static void another_tick(fake_http_t *fake, const char *url)
 {
     (void)url;
@@ -242,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_test(test_sharing_waiting_request_gives_up_after_the_timeout),
         unit_test(test_sharing_tick_leaves_a_running_fetch_alone),
+        unit_test(test_sharing_new_key_that_another_fetches_is_worth_a_second_try),
         unit_test(test_sharing_claim_of_a_killed_fetcher_expires),
         unit_test(test_sharing_torn_copy_is_never_believed),
         unit_test(test_sharing_writer_that_dies_harms_nobody),
