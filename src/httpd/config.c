@@ -20,6 +20,7 @@ void *sso_config_make_server(apr_pool_t *pool, server_rec *server)
     (void)server;
     sso_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
     config->claims = apr_array_make(pool, 4, sizeof(const char *));
+    config->groups = apr_array_make(pool, 4, sizeof(const char *));
     config->names = apr_array_make(pool, 4, sizeof(const char *));
     sso_defaults_server(pool, config->option);
     return config;
@@ -45,6 +46,7 @@ void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
         config->option[i] = take_inner ? inner->option[i] : outer->option[i];
     }
     config->claims = apr_array_append(pool, outer->claims, inner->claims);
+    config->groups = apr_array_append(pool, outer->groups, inner->groups);
     config->names = apr_array_append(pool, outer->names, inner->names);
     return config;
 }
@@ -65,7 +67,7 @@ void *sso_config_merge_dir(apr_pool_t *pool, void *base, void *add)
     for (int i = 0; i < SSO_DIR_OPTIONS; i++) {
         if (!inner->option[i].set) {
             config->option[i] = outer->option[i];
-        } else if (i == SSO_DIR_HEADER || i == SSO_DIR_ENV) {
+        } else if (i == SSO_DIR_HEADER || i == SSO_DIR_ENV || i == SSO_DIR_ROLE) {
             /* These add to what the outer section sets; of one name the inner line comes later and counts. */
             if (outer->option[i].set) {
                 config->option[i].items = apr_array_append(pool, outer->option[i].items, inner->option[i].items);
@@ -88,6 +90,13 @@ const sso_dir_config_t *sso_config_dir(const request_rec *r)
 const sso_value_t *sso_config_get(const sso_server_config_t *config, sso_server_option_t option)
 {
     return &config->option[option];
+}
+
+void sso_config_note_rule(const server_rec *server, const sso_rule_t *rule)
+{
+    sso_server_config_t *config = sso_config_server(server);
+    sso_rule_claims(rule, config->claims);
+    sso_rule_groups(rule, config->groups);
 }
 
 static void dump_server(apr_file_t *out, const server_rec *server)

@@ -222,8 +222,11 @@ static bool claim_holds(const sso_rule_t *rule, const sso_record_t *record)
     const struct {
         const char *name;
         const char *value;
-    } fields[] = {{"oid", record->oid},   {"tid", record->tid},     {"sid", record->sid},
-                  {"name", record->name}, {"preferred_username", record->username}};
+    } fields[] = {{"oid", record->oid},
+                  {"tid", record->tid},
+                  {"sid", record->sid},
+                  {"name", record->name},
+                  {"preferred_username", record->username}};
     sso_list_t values;
     for (apr_size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (strcmp(fields[i].name, rule->claim) == 0) {
@@ -239,8 +242,8 @@ static bool claim_holds(const sso_rule_t *rule, const sso_record_t *record)
     return sso_record_claim(record, rule->claim, &values) && list_fits(rule, &values);
 }
 
-/* A tenant verifies the domains of its own members. A guest's name is an address somewhere else, and a personal account's is
- * whatever its owner wrote. */
+/* A tenant verifies the domains of its own members. A guest's name is an address somewhere else, and a personal
+ * account's is whatever its owner wrote. */
 static bool is_member(const sso_record_t *record)
 {
     sso_list_t values;

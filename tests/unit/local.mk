@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A program for each source file with a subject of its own; `make check` runs them and the guards.
 UNIT_TESTS = \
-	test_aadsts test_access test_authority test_bytes test_clock test_cookie test_credential test_crypto test_gate \
-	test_http test_identity test_idtoken test_json test_jwt test_keys test_metadata test_oauth test_record test_result test_seal \
-	test_session test_sharing test_signin test_signout test_state test_template test_url
+	test_aadsts test_access test_authority test_bytes test_clock test_cookie test_credential test_crypto \
+	test_gate test_graph test_http test_identity test_idtoken test_json test_jwt test_keys test_listing \
+	test_metadata test_oauth test_record test_result test_seal test_session test_sharing test_signin test_signout \
+	test_state test_template test_url
 GUARDS = tests/guards/run
 
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I $(srcdir)/tests/unit -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
@@ -54,6 +55,10 @@ test_gate_SOURCES = tests/unit/test_gate.c
 test_gate_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_gate_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 test_gate_LDADD = $(UNIT_LIBS)
+test_graph_SOURCES = tests/unit/test_graph.c
+test_graph_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_graph_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+test_graph_LDADD = $(UNIT_LIBS)
 test_http_SOURCES = tests/unit/test_http.c
 test_http_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_http_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -78,6 +83,10 @@ test_keys_SOURCES = tests/unit/test_keys.c
 test_keys_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_keys_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 test_keys_LDADD = $(UNIT_LIBS)
+test_listing_SOURCES = tests/unit/test_listing.c
+test_listing_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_listing_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+test_listing_LDADD = $(UNIT_LIBS)
 test_metadata_SOURCES = tests/unit/test_metadata.c
 test_metadata_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_metadata_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
