@@ -9,18 +9,33 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <apr_time.h>
+
+#include "base/clock.h"
+
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must work across processes");
 _Static_assert(sizeof(pid_t) <= sizeof(uint32_t), "a pid must fit the upper half of a slot");
 
-/*  slot:  63 ........ 32 | 31 ........ 0
- *          pid, 0 = free |   count
- * Owner and count are one word, so that a slot changes hands and loses its count in one step: a count can never be
+/* Without an answer for this long the outside counts as hanging, and nobody queues; nobody queues longer than the
+ * second. */
+#define STALL_AFTER apr_time_from_msec(500)
+#define QUEUE_AT_MOST apr_time_from_sec(5)
+#define QUEUE_STEP apr_time_from_msec(5)
+
+/*  slot:  63 ........ 32 | 31 .... 16 | 15 .... 0
+ *          pid, 0 = free |   queuing  |   inside
+ * Owner and counts are one word, so that a slot changes hands and loses its counts in one step: a count can never be
  * taken from, or given to, the wrong process. */
 struct sso_gate_shared_t {
     int32_t processes;
     int32_t limit;
+    _Atomic int64_t answered; /* moment of the last answer, or since when somebody waits for the first */
     _Atomic uint64_t slots[];
 };
+
+#define ONE_INSIDE UINT64_C(1)
+#define ONE_QUEUING UINT64_C(0x10000)
+#define MOST_WORKERS 0xffff
 
 struct sso_gate_t {
     sso_gate_shared_t *shared;
@@ -38,9 +53,14 @@ static pid_t slot_pid(uint64_t slot)
     return (pid_t)(slot >> 32);
 }
 
-static uint32_t slot_count(uint64_t slot)
+static int64_t slot_inside(uint64_t slot)
 {
-    return (uint32_t)slot;
+    return (int64_t)(slot & MOST_WORKERS);
+}
+
+static int64_t slot_queuing(uint64_t slot)
+{
+    return (int64_t)(slot >> 16 & MOST_WORKERS);
 }
 
 static bool process_is_dead(pid_t pid)
@@ -59,6 +79,10 @@ void sso_gate_shared_init(void *memory, int processes, int limit)
     sso_gate_shared_t *shared = memory;
     shared->processes = processes > 0 ? processes : 0;
     shared->limit = limit > 0 ? limit : 1;
+    /* Both counts of a slot have 16 bits, and a count goes past the limit for a moment. */
+    if (shared->limit > MOST_WORKERS / 2) {
+        shared->limit = MOST_WORKERS / 2;
+    }
 }
 
 static apr_status_t gate_leave_slot(void *data)
@@ -109,13 +133,13 @@ sso_gate_t *sso_gate_join(apr_pool_t *pool, void *memory)
     return gate;
 }
 
-static int64_t waiting_sum(sso_gate_shared_t *shared)
+static int64_t sum(const sso_gate_shared_t *shared, int64_t (*part)(uint64_t slot))
 {
-    int64_t sum = 0;
+    int64_t total = 0;
     for (int32_t i = 0; i < shared->processes; i++) {
-        sum += slot_count(atomic_load(&shared->slots[i]));
+        total += part(atomic_load(&shared->slots[i]));
     }
-    return sum;
+    return total;
 }
 
 /* Only when the gate looks full: httpd may not replace a killed child soon, or at all. */
@@ -124,41 +148,87 @@ static void dead_slots_free(sso_gate_t *gate)
     for (int32_t i = 0; i < gate->shared->processes; i++) {
         _Atomic uint64_t *slot = &gate->shared->slots[i];
         uint64_t seen = atomic_load(slot);
-        if (slot_count(seen) > 0 && slot != gate->own && process_is_dead(slot_pid(seen))) {
+        if (slot_inside(seen) + slot_queuing(seen) > 0 && slot != gate->own && process_is_dead(slot_pid(seen))) {
             /* Lost to a process that joins: then the count is gone as well. */
             atomic_compare_exchange_strong(slot, &seen, 0);
         }
     }
 }
 
-bool sso_gate_enter(sso_gate_t *gate)
-{
-    atomic_fetch_add(gate->own, 1);
-    /* Added first, counted then: of all that come together, the last to add sees all the others, so the limit is never
-     * passed. At worst two at the edge refuse each other. */
-    if (waiting_sum(gate->shared) <= gate->shared->limit) {
-        return true;
-    }
-    dead_slots_free(gate);
-    if (waiting_sum(gate->shared) <= gate->shared->limit) {
-        return true;
-    }
-    sso_gate_leave(gate);
-    return false;
-}
-
-void sso_gate_leave(sso_gate_t *gate)
+static void count_down(sso_gate_t *gate, uint64_t one, int64_t (*part)(uint64_t slot))
 {
     uint64_t seen = atomic_load(gate->own);
     do {
-        /* Never below zero: it would borrow from the pid. */
-        if (slot_count(seen) == 0) {
+        /* Never below zero: it would borrow from the neighbour. */
+        if (part(seen) == 0) {
             return;
         }
-    } while (!atomic_compare_exchange_weak(gate->own, &seen, seen - 1));
+    } while (!atomic_compare_exchange_weak(gate->own, &seen, seen - one));
+}
+
+static bool count_up(sso_gate_t *gate, uint64_t one, int64_t (*part)(uint64_t slot))
+{
+    atomic_fetch_add(gate->own, one);
+    /* Added first, counted then: of all that come together, the last to add sees all the others, so the limit is never
+     * passed. At worst two at the edge refuse each other. */
+    if (sum(gate->shared, part) <= gate->shared->limit) {
+        return true;
+    }
+    dead_slots_free(gate);
+    if (sum(gate->shared, part) <= gate->shared->limit) {
+        return true;
+    }
+    count_down(gate, one, part);
+    return false;
+}
+
+static bool go_inside(sso_gate_t *gate)
+{
+    if (!count_up(gate, ONE_INSIDE, slot_inside)) {
+        return false;
+    }
+    if (sum(gate->shared, slot_inside) == 1) {
+        /* After a quiet time the outside is given its half second anew. */
+        atomic_store(&gate->shared->answered, sso_clock_now());
+    }
+    return true;
+}
+
+static bool outside_is_alive(const sso_gate_t *gate, apr_time_t now)
+{
+    apr_time_t answered = atomic_load(&gate->shared->answered);
+    return now - answered < STALL_AFTER || answered > now;
+}
+
+bool sso_gate_enter(sso_gate_t *gate)
+{
+    if (go_inside(gate)) {
+        return true;
+    }
+    apr_time_t now = sso_clock_now();
+    apr_time_t deadline = now + QUEUE_AT_MOST;
+    if (!outside_is_alive(gate, now) || !count_up(gate, ONE_QUEUING, slot_queuing)) {
+        return false;
+    }
+    bool inside = false;
+    while (!inside && now < deadline && outside_is_alive(gate, now)) {
+        apr_sleep(QUEUE_STEP);
+        inside = go_inside(gate);
+        now = sso_clock_now();
+    }
+    count_down(gate, ONE_QUEUING, slot_queuing);
+    return inside;
+}
+
+void sso_gate_leave(sso_gate_t *gate, bool answered)
+{
+    if (answered) {
+        atomic_store(&gate->shared->answered, sso_clock_now());
+    }
+    count_down(gate, ONE_INSIDE, slot_inside);
 }
 
 int sso_gate_count(const sso_gate_t *gate)
 {
-    return (int)waiting_sum(gate->shared);
+    return (int)sum(gate->shared, slot_inside);
 }

@@ -18,8 +18,11 @@ void sso_gate_shared_init(void *memory, int processes, int limit);
 /* In each process: takes a slot (of a dead process first) and gives it back when pool is cleaned. NULL when no slot is
  * free: the caller must not call out then. Once a process for one memory. */
 sso_gate_t *sso_gate_join(apr_pool_t *pool, void *memory);
-/* False when the node's limit is reached. */
+/* Goes in, or waits to: as long as the outside answers, as many workers as may be inside may queue before the door, so
+ * that a burst of sign-ins passes. Half a second without any answer, or five in all, ends the waiting. False: come
+ * later. Of a node's workers at most twice the limit are ever held. */
 bool sso_gate_enter(sso_gate_t *gate);
-void sso_gate_leave(sso_gate_t *gate);
-/* Workers waiting now, over all processes. */
+/* answered: the call got an answer, so the outside is alive. */
+void sso_gate_leave(sso_gate_t *gate, bool answered);
+/* Workers inside now, over all processes. */
 int sso_gate_count(const sso_gate_t *gate);

@@ -433,7 +433,7 @@ static sso_rc call_perform_gated(client_t *client, call_t *call, struct curl_sli
     }
     sso_rc rc = call_perform(client, call, headers, ret_response);
     if (gate) {
-        sso_gate_leave(gate);
+        sso_gate_leave(gate, rc == SSO_OK);
     }
     return rc;
 }

@@ -72,15 +72,26 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
     return SSO_OK;
 }
 
-/* The explanation in the place of one more round. The cookie goes, so that "try again" starts from nothing. */
-static void stop_loop(sso_ctx_t *ctx, const sso_site_t *site, const char *return_path, sso_answer_t *answer)
+/* The explanation in the place of one more round. The cookie goes, so that "try again" starts from nothing. cause is
+ * what ended the last round, for the administrator; NULL when every round was finished. */
+static void stop_loop(sso_ctx_t *ctx, const sso_site_t *site, const char *return_path, const sso_fault_t *cause,
+                      sso_answer_t *answer)
 {
     sso_fault_clear(ctx);
-    (void)!sso_fail(ctx, SSO_R_SIGNIN_LOOP, "the browser does not keep or send our cookies");
+    if (cause == NULL) {
+        (void)sso_fail(ctx, SSO_R_SIGNIN_LOOP, "the browser does not keep the session cookie");
+    } else {
+        (void)sso_fail(ctx, SSO_R_SIGNIN_LOOP, "the last for %s: %s", sso_reason(cause->rc)->name,
+                       cause->detail == NULL ? "-" : cause->detail);
+        ctx->fault.aadsts = cause->aadsts;
+        ctx->fault.oauth_error = cause->oauth_error;
+        ctx->fault.correlation_id = cause->correlation_id;
+    }
     sso_cookie_end_login(ctx->pool, &site->session.cookies, answer->cookies);
     sso_answer_fault(answer, return_path);
 }
 
+/* attempts is below SSO_MAX_ATTEMPTS. */
 static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                   unsigned attempts, sso_answer_t *answer)
 {
@@ -89,8 +100,8 @@ static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *r
     sso_rc rc = SSO_OK;
     return_path = page_of(site, return_path);
     bool known = sso_login_read(ctx, site, request->cookies, &login);
-    if (attempts >= SSO_MAX_ATTEMPTS || (known && sso_login_is_looping(ctx, &login))) {
-        stop_loop(ctx, site, return_path, answer);
+    if (known && sso_login_is_looping(ctx, &login)) {
+        stop_loop(ctx, site, return_path, NULL, answer);
         return;
     }
     if (!known) {
@@ -110,10 +121,17 @@ static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *r
     }
 }
 
+/* What became of a session before is no longer of interest: from here on a fault is the sign-in's. */
+static void begin(sso_ctx_t *ctx, sso_answer_t *answer)
+{
+    sso_fault_clear(ctx);
+    sso_answer_init(answer, ctx->pool);
+}
+
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                       sso_answer_t *ret_answer)
 {
-    sso_answer_init(ret_answer, ctx->pool);
+    begin(ctx, ret_answer);
     if (request->host != NULL && apr_cstr_casecmp(request->host, site->origin->host) != 0) {
         sso_answer_redirect(ret_answer, sso_login_url(ctx->pool, site, return_path));
         return;
@@ -136,7 +154,7 @@ void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
 {
     apr_table_t *pairs;
     const char *target = NULL;
-    sso_answer_init(ret_answer, ctx->pool);
+    begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
         return;
     }
@@ -155,7 +173,12 @@ void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
 static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
                         sso_answer_t *answer)
 {
-    sso_debug(ctx, "sign-in begins again: %s", sso_reason(ctx->fault.rc)->sentence);
+    const sso_fault_t cause = ctx->fault;
+    if (state->attempts + 1 >= SSO_MAX_ATTEMPTS) {
+        stop_loop(ctx, site, state->return_path, &cause, answer);
+        return;
+    }
+    sso_debug(ctx, "sign-in begins again: %s", sso_reason(cause.rc)->sentence);
     sso_fault_clear(ctx);
     start(ctx, site, request, state->return_path, state->attempts + 1, answer);
 }
@@ -252,19 +275,25 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
 
 /* Entra's logout brings the browser back here too, since only this URI is registered: without code or error, and with
  * the state where Entra echoes it. */
-static void come_back_from_logout(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_answer_t *answer)
+static void come_back_from_logout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
+                                  const char *text, sso_answer_t *answer)
 {
     sso_state_t state;
-    answer->kind = SSO_ANSWER_GOODBYE;
-    if (text == NULL) {
+    sso_record_t record;
+    if (text != NULL && sso_state_open(ctx, site, text, &state) == SSO_OK && state.kind == SSO_STATE_SIGN_OUT &&
+        ctx->now - state.issued <= SSO_STATE_LIFE && *state.return_path != '\0') {
+        go_to_page(ctx, site, &state, answer);
         return;
     }
-    if (sso_state_open(ctx, site, text, &state) != SSO_OK || state.kind != SSO_STATE_SIGN_OUT ||
-        ctx->now - state.issued > SSO_STATE_LIFE) {
-        sso_fault_clear(ctx);
-    } else if (*state.return_path != '\0') {
-        go_to_page(ctx, site, &state, answer);
+    /* SECURITY: the page says "you are signed out", so it must be true: whoever has a session, and only followed a link
+     * to here, goes to the site instead. */
+    if (sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK) {
+        sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, "/", NULL));
+    } else {
+        answer->kind = SSO_ANSWER_GOODBYE;
     }
+    /* Neither a foreign state nor the want of a session is a fault here. */
+    sso_fault_clear(ctx);
 }
 
 static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_state)
@@ -283,12 +312,12 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
     sso_state_t state;
     sso_login_t login;
     const char *echoed = NULL;
-    sso_answer_init(ret_answer, ctx->pool);
+    begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
         return;
     }
     if (is_from_logout(ctx, request->query, &echoed)) {
-        come_back_from_logout(ctx, site, echoed, ret_answer);
+        come_back_from_logout(ctx, site, request, echoed, ret_answer);
         return;
     }
     if (sso_callback_parse(ctx, request->query, &callback) != SSO_OK ||
@@ -296,12 +325,16 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         sso_answer_fault(ret_answer, "/");
         return;
     }
+    if (state.kind != SSO_STATE_SIGN_IN) {
+        (void)sso_fail(ctx, SSO_R_STATE_INVALID, "of a sign-out");
+        sso_answer_fault(ret_answer, "/");
+        return;
+    }
     if (has_younger_session(ctx, site, request, &state)) {
         go_to_page(ctx, site, &state, ret_answer);
         return;
     }
-    if (state.kind != SSO_STATE_SIGN_IN || ctx->now - state.issued > SSO_STATE_LIFE ||
-        state.issued > ctx->now + site->skew) {
+    if (ctx->now - state.issued > SSO_STATE_LIFE || state.issued > ctx->now + site->skew) {
         (void)!sso_fail(ctx, SSO_R_STATE_EXPIRED, "made %" APR_TIME_T_FMT " s ago",
                         apr_time_sec(ctx->now - state.issued));
         start_again(ctx, site, request, &state, ret_answer);

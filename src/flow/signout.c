@@ -75,6 +75,8 @@ static sso_rc read_target(sso_ctx_t *ctx, const sso_site_t *site, const sso_requ
 void sso_signout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     const char *return_path;
+    /* What became of a session before is no longer of interest. */
+    sso_fault_clear(ctx);
     sso_answer_init(ret_answer, ctx->pool);
     if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "POST") != 0) {
         ret_answer->allow = "GET, POST";

@@ -71,33 +71,51 @@ bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
            bsearch(&key, scrub->names, (size_t)scrub->count, sizeof(*scrub->names), compare) != NULL;
 }
 
-/* The value without the tokens that name owned headers; NULL when nothing is left. */
-static const char *clean_connection(request_rec *r, const sso_scrub_t *scrub, const char *value)
+/* SECURITY: mod_proxy takes ';' and white space for separators of a Connection line as well (ap_get_token), so they are
+ * here. */
+static const char SEPARATORS[] = ",; \t\v\f\r\n";
+
+/* Moves *at to the next token and gives its length; 0 at the end. */
+static apr_size_t next_token(const char **at)
 {
-    /* SECURITY: mod_proxy takes ';' and white space for separators as well (ap_get_token), so they are here. */
-    static const char separators[] = ",; \t\v\f\r\n";
-    const char *kept = NULL;
-    for (const char *p = value + strspn(value, separators); *p != '\0'; p += strspn(p, separators)) {
-        apr_size_t len = strcspn(p, separators);
-        if (!sso_scrub_owns(scrub, p, len)) {
-            const char *text = apr_pstrmemdup(r->pool, p, len);
-            kept = kept == NULL ? text : apr_pstrcat(r->pool, kept, ", ", text, NULL);
-        }
-        p += len;
-    }
-    return kept;
+    *at += strspn(*at, SEPARATORS);
+    return strcspn(*at, SEPARATORS);
 }
 
+static bool names_owned(const sso_scrub_t *scrub, const char *value)
+{
+    const char *token = value;
+    for (apr_size_t len; (len = next_token(&token)) > 0; token += len) {
+        if (sso_scrub_owns(scrub, token, len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the tokens that name owned headers out of Connection. The line may be as long as httpd lets a request's head
+ * be, so it is copied once: what is kept has one separator where there was one at least. */
 static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
 {
     const char *value = apr_table_get(r->headers_in, "Connection");
-    if (value == NULL) {
+    if (value == NULL || !names_owned(scrub, value)) {
         return;
     }
-    const char *kept = clean_connection(r, scrub, value);
-    if (kept == NULL) {
+    char *kept = apr_palloc(r->pool, strlen(value) + 1);
+    char *end = kept;
+    for (apr_size_t len; (len = next_token(&value)) > 0; value += len) {
+        if (!sso_scrub_owns(scrub, value, len)) {
+            if (end != kept) {
+                *end++ = ',';
+            }
+            memcpy(end, value, len);
+            end += len;
+        }
+    }
+    *end = '\0';
+    if (end == kept) {
         apr_table_unset(r->headers_in, "Connection");
-    } else if (strcmp(kept, value) != 0) {
+    } else {
         apr_table_setn(r->headers_in, "Connection", kept);
     }
 }

@@ -93,7 +93,7 @@ function redeemRefreshToken(ctx, client) {
   return { ...grant, kind: 'refresh', nonce: undefined };
 }
 
-/** The scope of this answer: what is asked for now, which may be less than what was granted. */
+/** The scope of this answer: what is asked for at present, which may be less than what was granted. */
 function chooseScope(ctx, grant) {
   const { emu, form } = ctx;
   const asked = form.get('scope');

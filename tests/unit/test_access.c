@@ -42,9 +42,17 @@ static void test_access_auto_sends_pages_to_sign_in_and_programs_a_challenge(voi
         const char *headers[9];
         sso_access_t expected;
     } rows[] = {
-        {"a browser's page", "GET", {HTML, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, SSO_ACCESS_SIGN_IN},
-        {"a page in a frame", "GET", {HTML, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, SSO_ACCESS_SIGN_IN},
-        {"a page from another site", "GET", {HTML, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"},
+        {"a browser's page",
+         "GET",
+         {HTML, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"},
+         SSO_ACCESS_SIGN_IN},
+        {"a page in a frame",
+         "GET",
+         {HTML, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"},
+         SSO_ACCESS_SIGN_IN},
+        {"a page from another site",
+         "GET",
+         {HTML, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"},
          SSO_ACCESS_SIGN_IN},
         {"a form that is sent", "POST", {HTML, "Sec-Fetch-Mode", "navigate"}, SSO_ACCESS_SIGN_IN},
         {"a page asked for by HEAD", "HEAD", {HTML}, SSO_ACCESS_SIGN_IN},
@@ -56,12 +64,16 @@ static void test_access_auto_sends_pages_to_sign_in_and_programs_a_challenge(voi
         {"an image", "GET", {"Accept", "image/*", "Sec-Fetch-Mode", "no-cors"}, SSO_ACCESS_CHALLENGE},
         {"a same-origin script", "GET", {HTML, "Sec-Fetch-Mode", "same-origin"}, SSO_ACCESS_CHALLENGE},
         {"a web socket", "GET", {"Sec-Fetch-Mode", "websocket", "Upgrade", "websocket"}, SSO_ACCESS_CHALLENGE},
-        {"a web socket said to be a page", "GET", {HTML, "Sec-Fetch-Mode", "navigate", "Upgrade", "websocket"},
+        {"a web socket said to be a page",
+         "GET",
+         {HTML, "Sec-Fetch-Mode", "navigate", "Upgrade", "websocket"},
          SSO_ACCESS_CHALLENGE},
         {"an invented mode", "GET", {HTML, "Sec-Fetch-Mode", "navigate-x"}, SSO_ACCESS_CHALLENGE},
         {"two modes in one", "GET", {HTML, "Sec-Fetch-Mode", "navigate, cors"}, SSO_ACCESS_CHALLENGE},
         {"jQuery", "GET", {HTML, "X-Requested-With", "XMLHttpRequest"}, SSO_ACCESS_CHALLENGE},
-        {"jQuery in a page's clothes", "GET", {HTML, "X-Requested-With", "x", "Sec-Fetch-Mode", "navigate"},
+        {"jQuery in a page's clothes",
+         "GET",
+         {HTML, "X-Requested-With", "x", "Sec-Fetch-Mode", "navigate"},
          SSO_ACCESS_CHALLENGE},
         {"a service worker's script", "GET", {HTML, "Service-Worker", "script"}, SSO_ACCESS_CHALLENGE},
         {"a stream of events", "GET", {"Accept", "text/event-stream"}, SSO_ACCESS_CHALLENGE},
@@ -70,7 +82,9 @@ static void test_access_auto_sends_pages_to_sign_in_and_programs_a_challenge(voi
         {"an API client", "GET", {"Accept", "application/json"}, SSO_ACCESS_CHALLENGE},
         {"a preflight", "OPTIONS", {HTML, "Origin", "https://a.example"}, SSO_ACCESS_CHALLENGE},
         {"a preflight said to be a page", "OPTIONS", {HTML, "Sec-Fetch-Mode", "navigate"}, SSO_ACCESS_CHALLENGE},
-        {"SAML's ECP profile", "GET", {"Accept", "application/vnd.paos+xml", "PAOS", "ver=\"urn:liberty:paos:2003-08\""},
+        {"SAML's ECP profile",
+         "GET",
+         {"Accept", "application/vnd.paos+xml", "PAOS", "ver=\"urn:liberty:paos:2003-08\""},
          SSO_ACCESS_CHALLENGE},
         {"WebDAV", "PROPFIND", {"Depth", "1"}, SSO_ACCESS_CHALLENGE},
         {"an invented method", "gEt", {"Accept", "*/*"}, SSO_ACCESS_CHALLENGE},
@@ -144,7 +158,8 @@ static bool turn(unsigned setting[DIAL_COUNT])
 
 static void test_access_no_combination_of_headers_goes_on_without_a_session(void **state)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "PROPFIND", "TRACE", "CONNECT", "gEt", "FOO", ""};
+    static const char *const methods[] = {"GET",   "HEAD",    "POST", "OPTIONS", "PROPFIND",
+                                          "TRACE", "CONNECT", "gEt",  "FOO",     ""};
     (void)state;
     unsigned setting[DIAL_COUNT] = {0};
     unsigned long tried = 0;

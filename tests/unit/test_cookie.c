@@ -6,6 +6,7 @@
 
 #include "unit.h"
 
+#include "base/bytes.h"
 #include "base/limits.h"
 
 #define S "__Host-Entra-Session"
@@ -382,7 +383,7 @@ static apr_array_header_t *lines_make(void)
 static const char *line(const apr_array_header_t *lines, int i)
 {
     assert_true(i < lines->nelts);
-    return APR_ARRAY_IDX(lines, i, const char *);
+    return sso_text_at(lines, i);
 }
 
 #define EXPIRED "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
@@ -400,8 +401,8 @@ static void test_cookie_lines_have_the_attributes_of_their_policy(void **state)
          L "=v; Path=/; Secure; HttpOnly; SameSite=Lax",
          "__Secure-Entra-Session=; Path=/; Domain=example.com; Secure; HttpOnly; SameSite=Lax" EXPIRED,
          L "=; Path=/; Secure; HttpOnly; SameSite=Lax" EXPIRED},
-        {false, NULL, "Entra-Session=v; Path=/; HttpOnly; SameSite=Lax", "Entra-Login=v; Path=/; HttpOnly; SameSite=Lax",
-         "Entra-Session=; Path=/; HttpOnly; SameSite=Lax" EXPIRED,
+        {false, NULL, "Entra-Session=v; Path=/; HttpOnly; SameSite=Lax",
+         "Entra-Login=v; Path=/; HttpOnly; SameSite=Lax", "Entra-Session=; Path=/; HttpOnly; SameSite=Lax" EXPIRED,
          "Entra-Login=; Path=/; HttpOnly; SameSite=Lax" EXPIRED},
     };
     (void)state;
@@ -482,8 +483,14 @@ static void test_cookie_stale_chunks_end_with_a_smaller_session(void **state)
         unsigned sent;
         const char *ended; /* the names' last characters */
     } rows[] = {
-        {10, 0x0, ""},  {10, 0x1, ""},  {10, 0xf, "123"},  {10, 0xa, "13"},   {SSO_COOKIE_CHUNK + 1, 0xf, "23"},
-        {SSO_COOKIE_CHUNK + 1, 0x2, ""}, {SSO_MAX_SEALED, 0xf, ""}, {10, 0xfff0, ""},
+        {10, 0x0, ""},
+        {10, 0x1, ""},
+        {10, 0xf, "123"},
+        {10, 0xa, "13"},
+        {SSO_COOKIE_CHUNK + 1, 0xf, "23"},
+        {SSO_COOKIE_CHUNK + 1, 0x2, ""},
+        {SSO_MAX_SEALED, 0xf, ""},
+        {10, 0xfff0, ""},
     };
     (void)state;
     sso_cookie_policy_t policy = policy_of(true, NULL);

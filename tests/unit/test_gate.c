@@ -82,10 +82,10 @@ static void test_gate_limit_is_reached_and_left(void **state)
     assert_true(sso_gate_enter(gate));
     assert_false(sso_gate_enter(gate));
     assert_int_equal(sso_gate_count(gate), 2);
-    sso_gate_leave(gate);
+    sso_gate_leave(gate, true);
     assert_true(sso_gate_enter(gate));
-    sso_gate_leave(gate);
-    sso_gate_leave(gate);
+    sso_gate_leave(gate, true);
+    sso_gate_leave(gate, true);
     assert_int_equal(sso_gate_count(gate), 0);
     apr_pool_destroy(pool);
     memory_drop(memory, 2);
@@ -98,7 +98,7 @@ static void test_gate_left_too_often_stays_at_zero(void **state)
     apr_pool_t *pool;
     apr_pool_create(&pool, unit_pool);
     sso_gate_t *gate = sso_gate_join(pool, memory);
-    sso_gate_leave(gate);
+    sso_gate_leave(gate, true);
     assert_int_equal(sso_gate_count(gate), 0);
     assert_true(sso_gate_enter(gate));
     assert_false(sso_gate_enter(gate));
@@ -226,7 +226,7 @@ static void *rush(void *baton)
         atomic_fetch_add(&all->entered, 1);
         sched_yield();
         atomic_fetch_sub(&all->inside, 1);
-        sso_gate_leave(all->gate);
+        sso_gate_leave(all->gate, true);
     }
     return NULL;
 }
@@ -252,6 +252,52 @@ static void test_gate_rush_of_threads_never_passes_the_limit(void **state)
     memory_drop(memory, 4);
 }
 
+static void *enter_once(void *baton)
+{
+    return sso_gate_enter(baton) ? baton : NULL;
+}
+
+static void test_gate_answers_let_a_burst_through(void **state)
+{
+    (void)state;
+    void *memory = memory_make(1, 1);
+    apr_pool_t *pool;
+    apr_pool_create(&pool, unit_pool);
+    sso_gate_t *gate = sso_gate_join(pool, memory);
+    assert_true(sso_gate_enter(gate));
+    pthread_t queuing;
+    void *entered = NULL;
+    assert_int_equal(pthread_create(&queuing, NULL, enter_once, gate), 0);
+    sched_yield();
+    sso_gate_leave(gate, true);
+    pthread_join(queuing, &entered);
+    assert_ptr_equal(entered, gate);
+    assert_int_equal(sso_gate_count(gate), 1);
+    apr_pool_destroy(pool);
+    memory_drop(memory, 1);
+}
+
+static void test_gate_without_answers_stops_the_queue(void **state)
+{
+    (void)state;
+    void *memory = memory_make(1, 1);
+    apr_pool_t *pool;
+    apr_pool_create(&pool, unit_pool);
+    sso_gate_t *gate = sso_gate_join(pool, memory);
+    assert_true(sso_gate_enter(gate));
+    assert_false(sso_gate_enter(gate)); /* the first queues for the stall to show */
+    apr_time_t before = apr_time_now();
+    for (int i = 0; i < 100; i++) {
+        assert_false(sso_gate_enter(gate));
+    }
+    /* A hundred that queued would take fifty seconds; the bound is so wide that no busy machine reaches it. */
+    assert_in_range(apr_time_now() - before, 0, apr_time_from_sec(25));
+    sso_gate_leave(gate, false);
+    assert_true(sso_gate_enter(gate));
+    apr_pool_destroy(pool);
+    memory_drop(memory, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +311,8 @@ int main(void)
         unit_test(test_gate_pool_cleanup_gives_the_slot_back),
         unit_test(test_gate_forked_child_does_not_give_back_its_parents_slot),
         unit_test(test_gate_rush_of_threads_never_passes_the_limit),
+        unit_test(test_gate_answers_let_a_burst_through),
+        unit_test(test_gate_without_answers_stops_the_queue),
     };
     return unit_run(tests);
 }

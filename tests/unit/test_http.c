@@ -410,7 +410,7 @@ static void test_http_full_gate_is_busy_at_once(void **state)
     sso_http_response_t response;
     assert_rc(SSO_OK, sso_http_perform(http, &unit_ctx, &request, &response));
     assert_int_equal(sso_gate_count(gate), 1);
-    sso_gate_leave(gate);
+    sso_gate_leave(gate, true);
     get_good(http, server);
     assert_int_equal(sso_gate_count(gate), 0);
     request.ungated = false;

@@ -56,9 +56,10 @@ static void test_identity_of_a_usual_token_is_kept(void **state)
 {
     (void)state;
     sso_record_t record;
-    assert_rc(SSO_OK, fill("{\"name\":\"Ada L\",\"email\":\"ada@mail.example\",\"preferred_username\":\"ada@contoso.example\","
-                           "\"roles\":[\"Reader\",\"Writer\"],\"groups\":[\"g\"],\"upn\":\"not kept\"}",
-                           NULL, &record));
+    assert_rc(SSO_OK,
+              fill("{\"name\":\"Ada L\",\"email\":\"ada@mail.example\",\"preferred_username\":\"ada@contoso.example\","
+                   "\"roles\":[\"Reader\",\"Writer\"],\"groups\":[\"g\"],\"upn\":\"not kept\"}",
+                   NULL, &record));
     assert_string_equal(record.oid, OID);
     assert_string_equal(record.tid, TID);
     assert_string_equal(record.name, "Ada L");
@@ -158,10 +159,12 @@ static void test_identity_role_with_a_control_character_is_refused(void **state)
 static void test_identity_letters_near_control_characters_are_kept(void **state)
 {
     static const char *const texts[] = {
-        "\302\240nbsp", "\303\200\303\237", "a b  c", "~", "\342\202\254", "\360\237\230\200", "\302\241\302\277", "a\\\\b\\\"c",
+        "\302\240nbsp", "\303\200\303\237", "a b  c",           "~",
+        "\342\202\254", "\360\237\230\200", "\302\241\302\277", "a\\\\b\\\"c",
     };
     static const char *const shown[] = {
-        "\302\240nbsp", "\303\200\303\237", "a b  c", "~", "\342\202\254", "\360\237\230\200", "\302\241\302\277", "a\\b\"c",
+        "\302\240nbsp", "\303\200\303\237", "a b  c",           "~",
+        "\342\202\254", "\360\237\230\200", "\302\241\302\277", "a\\b\"c",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -248,8 +251,8 @@ static void test_identity_roles_that_are_no_texts_are_refused(void **state)
 static void test_identity_value_over_its_bound_is_refused(void **state)
 {
     static const char *const forms[] = {
-        "{\"name\":\"%s\"}", "{\"email\":\"%s\"}", "{\"preferred_username\":\"%s\"}", "{\"roles\":[\"a\",\"%s\"]}",
-        "{\"city\":\"%s\"}", "{\"city\":[\"a\",\"%s\"]}",
+        "{\"name\":\"%s\"}",          "{\"email\":\"%s\"}", "{\"preferred_username\":\"%s\"}",
+        "{\"roles\":[\"a\",\"%s\"]}", "{\"city\":\"%s\"}",  "{\"city\":[\"a\",\"%s\"]}",
     };
     (void)state;
     const char *most = text_of(SSO_MAX_CLAIM_VALUE);
@@ -259,7 +262,8 @@ static void test_identity_value_over_its_bound_is_refused(void **state)
         const char *place = strstr(forms[i], "%s");
         const char *head = apr_pstrmemdup(unit_pool, forms[i], (apr_size_t)(place - forms[i]));
         assert_rc(SSO_OK, fill(apr_pstrcat(unit_pool, head, most, place + 2, NULL), TEXTS("city"), &record));
-        assert_rc(SSO_R_IDENTITY_CLAIM, fill(apr_pstrcat(unit_pool, head, more, place + 2, NULL), TEXTS("city"), &record));
+        assert_rc(SSO_R_IDENTITY_CLAIM,
+                  fill(apr_pstrcat(unit_pool, head, more, place + 2, NULL), TEXTS("city"), &record));
     }
 }
 
@@ -290,8 +294,9 @@ static void test_identity_list_over_its_bound_is_refused(void **state)
 #define CLAIMS                                                                                                         \
     "{\"text\":\"one\",\"integer\":42,\"negative\":-7,\"big\":9223372036854775807,\"yes\":true,\"no\":false,"          \
     "\"real\":1.5,\"null\":null,\"object\":{\"member\":\"two\",\"deep\":{\"er\":\"three\"},\"list\":[\"x\",\"y\"]},"   \
-    "\"list\":[\"a\",\"b\"],\"mixed\":[\"a\",1,true,null,1.5,[\"n\"],{\"o\":\"p\"},\"b\"],\"empty\":[],\"blank\":\"\"," \
-    "\"extn.foo\":\"dotted\",\"extn\":{\"foo\":\"member\",\"bar\":\"other\"},\"a.b\":\"first\",\"a.b.c\":\"second\","   \
+    "\"list\":[\"a\",\"b\"],\"mixed\":[\"a\",1,true,null,1.5,[\"n\"],{\"o\":\"p\"},\"b\"],\"empty\":[],\"blank\":"     \
+    "\"\","                                                                                                            \
+    "\"extn.foo\":\"dotted\",\"extn\":{\"foo\":\"member\",\"bar\":\"other\"},\"a.b\":\"first\",\"a.b.c\":\"second\","  \
     "\"urn:x/y-z_1\":\"odd name\"}"
 
 static void test_identity_further_claims_are_kept_by_their_type(void **state)

@@ -314,8 +314,7 @@ static void test_record_of_another_version_is_refused(void **state)
     for (unsigned version = 0; version <= 255; version++) {
         sso_record_t got;
         changed[0] = (unsigned char)version;
-        assert_rc(version == packed.data[0] ? SSO_OK : SSO_R_SESSION_FORMAT,
-                  unpack(changed, packed.len, &got));
+        assert_rc(version == packed.data[0] ? SSO_OK : SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
     }
 }
 
@@ -426,7 +425,10 @@ static bytes_t pack_raw(const raw_list_t *list, int place)
     return (bytes_t){w.data, w.len};
 }
 
-#define RAW(name, count, data) {name, count, sizeof(data) - 1, sizeof(data) - 1, data}
+#define RAW(name, count, data)                                                                                         \
+    {                                                                                                                  \
+        name, count, sizeof(data) - 1, sizeof(data) - 1, data                                                          \
+    }
 #define A "\0\1a\0"
 #define B "\0\1b\0"
 #define N(digit) "\0\1" digit "\0"
@@ -491,6 +493,24 @@ static void test_record_claims_in_a_wrong_frame_are_refused(void **state)
     static const raw_list_t good = RAW("two claims", 5, A N("1") B B N("0"));
     bytes_t packed = pack_raw(&good, 2);
     assert_rc(SSO_OK, unpack(packed.data, packed.len, &got));
+}
+
+static void test_record_claim_of_more_values_than_the_bound_is_refused(void **state)
+{
+    (void)state;
+    for (int count = SSO_MAX_LIST_ITEMS; count <= SSO_MAX_LIST_ITEMS + 1; count++) {
+        sso_record_t got;
+        sso_record_t record = bare_record();
+        apr_array_header_t *items = apr_array_make(unit_pool, count + 2, sizeof(const char *));
+        APR_ARRAY_PUSH(items, const char *) = "name";
+        APR_ARRAY_PUSH(items, const char *) = apr_itoa(unit_pool, count);
+        for (int i = 0; i < count; i++) {
+            APR_ARRAY_PUSH(items, const char *) = "v";
+        }
+        record.claims = sso_list_make(unit_pool, items);
+        bytes_t packed = pack(&record);
+        assert_rc(count <= SSO_MAX_LIST_ITEMS ? SSO_OK : SSO_R_SESSION_FORMAT, unpack(packed.data, packed.len, &got));
+    }
 }
 
 /* ---- time rules ---- */
@@ -619,7 +639,8 @@ static void test_list_joined_has_separators_between_items(void **state)
         {{"a", "", "b", NULL}, ",", "a,,b"},
         {{"", "b", NULL}, ",", ",b"},
         {{"", "", NULL}, ",", ","},
-        {{"a", "b", "c", NULL}, "a separator that is much longer than any of the items",
+        {{"a", "b", "c", NULL},
+         "a separator that is much longer than any of the items",
          "aa separator that is much longer than any of the itemsb"
          "a separator that is much longer than any of the itemsc"},
     };
@@ -688,6 +709,7 @@ int main(void)
         unit_test(test_record_without_a_key_of_the_user_is_refused),
         unit_test(test_record_lists_that_lie_are_refused),
         unit_test(test_record_claims_in_a_wrong_frame_are_refused),
+        unit_test(test_record_claim_of_more_values_than_the_bound_is_refused),
         unit_test(test_record_time_rules_hold_at_their_boundaries),
         unit_test(test_record_touched_for_ever_still_ends_after_eight_hours),
         unit_test(test_record_touch_is_due_after_a_tenth_of_the_idle_time),

@@ -203,7 +203,8 @@ static void test_session_whose_record_breaks_the_rules_is_refused(void **state)
     record.seen = record.ends + 1;
     assert_rc(SSO_R_SESSION_FORMAT, open_text(seal_record(SSO_PURPOSE_SESSION, &record), &got));
     const char *sealed;
-    assert_rc(SSO_OK, sso_seal(&unit_ctx, site_ring, SSO_PURPOSE_SESSION, site_world->site.session.binding, "", 0, &sealed));
+    assert_rc(SSO_OK,
+              sso_seal(&unit_ctx, site_ring, SSO_PURPOSE_SESSION, site_world->site.session.binding, "", 0, &sealed));
     assert_rc(SSO_R_SESSION_FORMAT, open_text(sealed, &got));
 }
 
@@ -294,7 +295,7 @@ static void test_session_written_twice_shows_no_common_bytes(void **state)
     apr_array_header_t *lines = apr_array_make(unit_pool, 4, sizeof(const char *));
     const char *one = cookie_text(start_session(&record));
     assert_rc(SSO_OK, sso_session_write(&unit_ctx, &site_world->site.session, &record, 0, lines));
-    const char *two = APR_ARRAY_IDX(lines, 0, const char *) + strlen("__Host-Entra-Session=");
+    const char *two = sso_text_at(lines, 0) + strlen("__Host-Entra-Session=");
     unsigned equal = 0;
     /* Version and key id are 5 bytes, 6 characters; behind them all must differ but for chance. */
     for (apr_size_t i = 7; one[i] != '\0'; i++) {
@@ -353,7 +354,8 @@ static void test_session_of_several_chunks_opens_and_shrinks(void **state)
     assert_int_equal(strlen(got.name), 10000);
     got.name = "short";
     apr_array_header_t *lines = apr_array_make(unit_pool, 4, sizeof(const char *));
-    assert_rc(SSO_OK, sso_session_write(&unit_ctx, &site_world->site.session, &got, site_cookies(browser)->session_parts, lines));
+    assert_rc(SSO_OK, sso_session_write(&unit_ctx, &site_world->site.session, &got,
+                                        site_cookies(browser)->session_parts, lines));
     site_keep_cookies(browser, lines);
     assert_int_equal(apr_table_elts(browser->jar)->nelts, 1);
     assert_rc(SSO_OK, site_session(browser, &got));

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of flow/signin.c: whole sign-ins of whole browsers against an invented Entra, and what each stranger's callback,
- * reload, loop and failure ends in. */
+/* Tests of flow/signin.c: whole sign-ins of whole browsers against an invented Entra, and what each stranger's
+ * callback, reload, loop and failure ends in. */
 #include "flow/signin.h"
 
 #include <string.h>
+
+#include <openssl/rand.h>
 
 #include "unit.h"
 
@@ -11,6 +13,16 @@
 
 #define LOGIN_COOKIE "__Host-Entra-Login"
 #define SESSION_COOKIE "__Host-Entra-Session"
+
+/* OpenSSL's own, but for the one draw that a test makes fail. */
+static int random_draws;
+static int random_fails_at;
+
+int RAND_bytes(unsigned char *bytes, int len)
+{
+    random_draws++;
+    return random_draws == random_fails_at ? 0 : RAND_bytes_ex(NULL, bytes, (size_t)len, 0);
+}
 
 static bool has_session(const site_browser_t *browser)
 {
@@ -22,7 +34,7 @@ static bool has_session(const site_browser_t *browser)
 static bool sets_cookie(const sso_answer_t *answer, const char *name)
 {
     for (int i = 0; i < answer->cookies->nelts; i++) {
-        const char *line = APR_ARRAY_IDX(answer->cookies, i, const char *);
+        const char *line = sso_text_at(answer->cookies, i);
         if (site_begins(line, name) && strstr(line, "Max-Age=0") == NULL) {
             return true;
         }
@@ -33,7 +45,7 @@ static bool sets_cookie(const sso_answer_t *answer, const char *name)
 static bool ends_cookie(const sso_answer_t *answer, const char *name)
 {
     for (int i = 0; i < answer->cookies->nelts; i++) {
-        const char *line = APR_ARRAY_IDX(answer->cookies, i, const char *);
+        const char *line = sso_text_at(answer->cookies, i);
         if (site_begins(line, apr_pstrcat(unit_pool, name, "=;", NULL)) && strstr(line, "; Max-Age=0;") != NULL) {
             return true;
         }
@@ -120,6 +132,18 @@ static void test_signin_over_an_old_session_makes_a_new_one(void **state)
     assert_int_equal(after.created, unit_ctx.now);
 }
 
+static void test_signin_over_a_larger_session_leaves_no_chunk_of_it(void **state)
+{
+    (void)state;
+    site_browser_t *browser = site_browser();
+    apr_table_set(browser->jar, SESSION_COOKIE, "4.stale");
+    apr_table_set(browser->jar, SESSION_COOKIE "-1", "stale");
+    apr_table_set(browser->jar, SESSION_COOKIE "-3", "stale");
+    assert_page("/", site_sign_in(browser, "/"));
+    assert_true(has_session(browser));
+    assert_int_equal(apr_table_elts(browser->jar)->nelts, 2);
+}
+
 /* ---- where it begins ---- */
 
 static void test_signin_under_another_host_first_goes_to_the_public_origin(void **state)
@@ -128,9 +152,8 @@ static void test_signin_under_another_host_first_goes_to_the_public_origin(void 
         const char *host;
         bool hops;
     } rows[] = {
-        {"app.example.com", false}, {"APP.Example.COM", false}, {NULL, false},
-        {"old.example.com", true},  {"app.example.com.", true}, {"127.0.0.1", true},
-        {"evil.test", true},        {"", true},
+        {"app.example.com", false}, {"APP.Example.COM", false}, {NULL, false},       {"old.example.com", true},
+        {"app.example.com.", true}, {"127.0.0.1", true},        {"evil.test", true}, {"", true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -184,12 +207,9 @@ static void test_signin_login_of_a_malformed_query_is_refused(void **state)
         const char *query;
         sso_rc rc;
     } rows[] = {
-        {"rd=/a&rd=/b", SSO_R_QUERY_DUPLICATE},
-        {"rd=/a&x=1&rd=/a", SSO_R_QUERY_DUPLICATE},
-        {"rd=%zz", SSO_R_QUERY_FORMAT},
-        {"rd=%", SSO_R_QUERY_FORMAT},
-        {"rd=/a%00b", SSO_R_QUERY_FORMAT},
-        {"%00", SSO_R_QUERY_FORMAT},
+        {"rd=/a&rd=/b", SSO_R_QUERY_DUPLICATE}, {"rd=/a&x=1&rd=/a", SSO_R_QUERY_DUPLICATE},
+        {"rd=%zz", SSO_R_QUERY_FORMAT},         {"rd=%", SSO_R_QUERY_FORMAT},
+        {"rd=/a%00b", SSO_R_QUERY_FORMAT},      {"%00", SSO_R_QUERY_FORMAT},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -259,7 +279,8 @@ static void test_signin_return_target_is_a_page_of_this_site_or_home(void **stat
 
 static void test_signin_start_at_our_own_endpoints_comes_back_home(void **state)
 {
-    static const char *const paths[] = {"/.entra", "/.entra/", "/.entra/login?rd=/", "/.entra/callback?code=x&state=y", "/.entra?"};
+    static const char *const paths[] = {"/.entra", "/.entra/", "/.entra/login?rd=/", "/.entra/callback?code=x&state=y",
+                                        "/.entra?"};
     (void)state;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         site_browser_t *browser = site_browser();
@@ -269,16 +290,30 @@ static void test_signin_start_at_our_own_endpoints_comes_back_home(void **state)
 }
 
 /* Why there was no session is no longer of interest once the person is on the way to sign in. */
-static void test_signin_fault_is_of_the_sign_in_and_not_of_the_session_before(void **state)
+static void test_signin_fault_is_its_own_and_not_of_the_session_before(void **state)
 {
+    static const struct {
+        void (*serve)(sso_ctx_t *, const sso_site_t *, const sso_request_t *, sso_answer_t *);
+        const char *method, *query;
+        sso_rc rc;
+    } rows[] = {
+        {sso_signin_login, "GET", "rd=%zz", SSO_R_QUERY_FORMAT},
+        {sso_signin_login, "POST", NULL, SSO_R_CALLBACK_METHOD},
+        {sso_signin_login, "GET", NULL, SSO_R_HTTP_TIMEOUT},
+        {sso_signin_callback, "POST", NULL, SSO_R_CALLBACK_METHOD},
+        {sso_signin_callback, "GET", "code=a&code=b&state=x", SSO_R_QUERY_DUPLICATE},
+        {sso_signin_callback, "GET", "code=a&state=x", SSO_R_STATE_INVALID},
+    };
     (void)state;
-    sso_answer_t answer;
-    site_browser_t *browser = site_browser();
     fake_http_broken(site_world->fake, "/openid-configuration", SSO_R_HTTP_TIMEOUT);
-    sso_request_t request = site_request(browser, "GET", NULL);
-    (void)sso_fail(&unit_ctx, SSO_R_SESSION_IDLE, "last seen long ago");
-    sso_signin_start(&unit_ctx, &site_world->site, &request, "/", &answer);
-    assert_fault(SSO_R_HTTP_TIMEOUT, answer);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_answer_t answer;
+        sso_request_t request = site_request(site_browser(), rows[i].method, rows[i].query);
+        sso_fault_clear(&unit_ctx);
+        (void)sso_fail(&unit_ctx, SSO_R_SESSION_IDLE, "last seen long ago");
+        rows[i].serve(&unit_ctx, &site_world->site, &request, &answer);
+        assert_fault(rows[i].rc, answer);
+    }
 }
 
 /* ---- the callback's own form ---- */
@@ -420,7 +455,8 @@ static void test_callback_with_an_error_for_another_browser_is_not_shown(void **
 {
     (void)state;
     const char *foreign = site_param(site_visit(site_browser(), "/x").location, "state");
-    sso_answer_t answer = site_call_back(site_browser(), apr_pstrcat(unit_pool, "error=access_denied&state=", foreign, NULL));
+    sso_answer_t answer =
+        site_call_back(site_browser(), apr_pstrcat(unit_pool, "error=access_denied&state=", foreign, NULL));
     assert_to_entra(answer);
 }
 
@@ -532,8 +568,8 @@ static void test_callback_of_an_old_state_signs_in_afresh(void **state)
         apr_interval_time_t later;
         bool redeemed;
     } rows[] = {
-        {15 * SITE_MINUTE, true},       {15 * SITE_MINUTE + 1, false}, {400 * 24 * SITE_HOUR, false},
-        {-5 * SITE_MINUTE, true},       {-5 * SITE_MINUTE - 1, false},
+        {15 * SITE_MINUTE, true}, {15 * SITE_MINUTE + 1, false}, {400 * 24 * SITE_HOUR, false},
+        {-5 * SITE_MINUTE, true}, {-5 * SITE_MINUTE - 1, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -769,9 +805,40 @@ static void test_signin_whose_nth_call_fails_leaves_no_half_of_a_session(void **
     assert_int_equal(failed, 3);
 }
 
+/* Ids, nonces, verifier and the seals of three texts; only the two correlation ids are labels that a sign-in can do
+ * without. */
+static void test_signin_whose_nth_random_number_fails_leaves_no_half_of_a_session(void **state)
+{
+    (void)state;
+    int failed = 0;
+    int nth = 0;
+    do {
+        site_browser_t *browser = site_browser();
+        random_draws = 0;
+        random_fails_at = ++nth;
+        sso_answer_t answer = site_visit(browser, "/page");
+        if (answer.kind == SSO_ANSWER_REDIRECT) {
+            answer = site_call_back(browser, site_entra_signs_in(answer.location));
+        }
+        random_fails_at = 0;
+        if (answer.kind == SSO_ANSWER_FAULT) {
+            assert_fault(SSO_R_RANDOM, answer);
+            assert_false(sets_cookie(&answer, SESSION_COOKIE));
+            assert_false(has_session(browser));
+            failed++;
+        } else {
+            assert_page("/page", answer);
+            assert_true(has_session(browser));
+        }
+    } while (random_draws >= nth);
+    assert_int_equal(failed, nth - 1 - 2);
+    assert_in_range(failed, 8, 20);
+}
+
 static void test_signin_start_while_entra_is_away_is_a_fault_for_later(void **state)
 {
-    static const sso_rc reasons[] = {SSO_R_HTTP_CONNECT, SSO_R_HTTP_TLS, SSO_R_HTTP_TIMEOUT, SSO_R_HTTP_BUSY, SSO_R_HTTP_FAILED};
+    static const sso_rc reasons[] = {SSO_R_HTTP_CONNECT, SSO_R_HTTP_TLS, SSO_R_HTTP_TIMEOUT, SSO_R_HTTP_BUSY,
+                                     SSO_R_HTTP_FAILED};
     (void)state;
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         site_restart();
@@ -825,8 +892,17 @@ static void test_callback_of_a_token_endpoint_that_answers_badly_is_a_fault(void
 static void test_callback_without_parameters_says_goodbye_and_repeats_nothing(void **state)
 {
     static const char *const queries[] = {
-        NULL, "", "&", "&&&", "=", "=&=", "Your+account+is+blocked,+call+555", "iss=https%3A%2F%2Fevil.test&target_link_uri=x",
-        "session_state=a", "state=", "state=x",
+        NULL,
+        "",
+        "&",
+        "&&&",
+        "=",
+        "=&=",
+        "Your+account+is+blocked,+call+555",
+        "iss=https%3A%2F%2Fevil.test&target_link_uri=x",
+        "session_state=a",
+        "state=",
+        "state=x",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
@@ -934,13 +1010,14 @@ int main(void)
         site_test(test_signin_correlation_id_is_a_fresh_guid_that_entra_sees),
         site_test(test_signin_values_are_fresh_for_every_start),
         site_test(test_signin_over_an_old_session_makes_a_new_one),
+        site_test(test_signin_over_a_larger_session_leaves_no_chunk_of_it),
         site_test(test_signin_under_another_host_first_goes_to_the_public_origin),
         site_test(test_signin_login_never_hops_to_another_host),
         site_test(test_signin_login_is_for_get_alone),
         site_test(test_signin_login_of_a_malformed_query_is_refused),
         site_test(test_signin_return_target_is_a_page_of_this_site_or_home),
         site_test(test_signin_start_at_our_own_endpoints_comes_back_home),
-        site_test(test_signin_fault_is_of_the_sign_in_and_not_of_the_session_before),
+        site_test(test_signin_fault_is_its_own_and_not_of_the_session_before),
         site_test(test_callback_is_for_get_alone),
         site_test(test_callback_of_a_malformed_query_is_refused_without_a_token_call),
         site_test(test_callback_of_a_code_of_any_allowed_size_is_redeemed),
@@ -965,6 +1042,7 @@ int main(void)
         site_test(test_callback_of_a_session_too_large_for_its_cookie_is_refused),
         site_test(test_callback_keeps_the_claims_of_the_configuration),
         site_test(test_signin_whose_nth_call_fails_leaves_no_half_of_a_session),
+        site_test(test_signin_whose_nth_random_number_fails_leaves_no_half_of_a_session),
         site_test(test_signin_start_while_entra_is_away_is_a_fault_for_later),
         site_test(test_callback_of_a_token_endpoint_that_answers_badly_is_a_fault),
         site_test(test_callback_without_parameters_says_goodbye_and_repeats_nothing),

@@ -136,8 +136,8 @@ static const char *seal_bytes(sso_purpose_t purpose, const void *data, apr_size_
 static const unsigned char *bytes_of(sso_purpose_t purpose, const char *text, apr_size_t *ret_len)
 {
     unsigned char *data;
-    assert_rc(SSO_OK, sso_open(&unit_ctx, site_ring, purpose, site_world->site.session.binding, text, strlen(text), &data,
-                               ret_len));
+    assert_rc(SSO_OK, sso_open(&unit_ctx, site_ring, purpose, site_world->site.session.binding, text, strlen(text),
+                               &data, ret_len));
     return data;
 }
 
@@ -156,7 +156,9 @@ static void test_state_of_another_purpose_is_refused(void **state)
 static void test_state_that_is_no_sealed_text_is_refused_with_one_reason(void **state)
 {
     static const char *const texts[] = {
-        "", "a", "AQID", ".", "%00", "%s%n", "null", "undefined", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "",     "a",         "AQID",
+        ".",    "%00",       "%s%n",
+        "null", "undefined", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     };
     (void)state;
     sso_state_t got;
@@ -199,7 +201,8 @@ static void test_state_of_another_form_is_refused(void **state)
     unsigned char *changed = unit_exact_copy(data, len);
     for (unsigned value = 0; value <= 255; value++) {
         changed[0] = (unsigned char)value;
-        assert_rc(value == data[0] ? SSO_OK : SSO_R_STATE_INVALID, open_state(seal_bytes(SSO_PURPOSE_STATE, changed, len), &got));
+        assert_rc(value == data[0] ? SSO_OK : SSO_R_STATE_INVALID,
+                  open_state(seal_bytes(SSO_PURPOSE_STATE, changed, len), &got));
         changed[0] = data[0];
         changed[1] = (unsigned char)value;
         assert_rc(value == 1 || value == 2 ? SSO_OK : SSO_R_STATE_INVALID,
@@ -213,6 +216,23 @@ static void test_state_of_another_form_is_refused(void **state)
     memcpy(more, data, len);
     more[len] = 'x';
     assert_rc(SSO_R_STATE_INVALID, open_state(seal_bytes(SSO_PURPOSE_STATE, more, len + 1), &got));
+}
+
+/* Of the right form and seal, but longer than any state that we seal. */
+static void test_state_of_more_text_than_the_bound_is_refused(void **state)
+{
+    (void)state;
+    sso_state_t made = state_make("");
+    sso_state_t got;
+    sso_writer_t w;
+    apr_size_t len;
+    const unsigned char *data = bytes_of(SSO_PURPOSE_STATE, seal_state(&made), &len);
+    sso_writer_init(&w, unit_pool, SSO_MAX_STATE);
+    sso_write_bytes(&w, data, len - 3);
+    sso_write_text(&w, path_of(3500));
+    const char *text = seal_bytes(SSO_PURPOSE_STATE, w.data, w.len);
+    assert_in_range(strlen(text), SSO_MAX_STATE + 1, 2 * SSO_MAX_STATE);
+    assert_rc(SSO_R_STATE_INVALID, open_state(text, &got));
 }
 
 /* RFC 7636 4.1: 43 characters at least, of the unreserved ones. */
@@ -236,7 +256,7 @@ static const char *write_login(const sso_login_t *login)
     apr_array_header_t *lines = apr_array_make(unit_pool, 1, sizeof(const char *));
     assert_rc(SSO_OK, sso_login_write(&unit_ctx, &site_world->site, login, lines));
     assert_int_equal(lines->nelts, 1);
-    return APR_ARRAY_IDX(lines, 0, const char *);
+    return sso_text_at(lines, 0);
 }
 
 /* The value of a Set-Cookie line. */
@@ -343,8 +363,10 @@ static void test_login_loops_after_three_sign_ins_within_two_minutes(void **stat
         {"three, asked behind the span", {0, 1, 2, -1}, 2 * SITE_MINUTE + 1, false},
         {"three, the last at the end of the span", {0, 1, 2 * SITE_MINUTE, -1}, 2 * SITE_MINUTE, true},
         {"three, slowly", {0, SITE_MINUTE, 3 * SITE_MINUTE, -1}, 3 * SITE_MINUTE + 1, false},
-        {"the first took its time", {10 * SITE_MINUTE, 10 * SITE_MINUTE + 1, 10 * SITE_MINUTE + 2, -1},
-         10 * SITE_MINUTE + 3, true},
+        {"the first took its time",
+         {10 * SITE_MINUTE, 10 * SITE_MINUTE + 1, 10 * SITE_MINUTE + 2, -1},
+         10 * SITE_MINUTE + 3,
+         true},
         {"the clock went back", {5, 6, 7, -1}, -SITE_HOUR, false},
     };
     (void)state;
@@ -360,6 +382,19 @@ static void test_login_loops_after_three_sign_ins_within_two_minutes(void **stat
         if (sso_login_is_looping(&unit_ctx, &login) != rows[i].loops) {
             unit_fail("%s", rows[i].name);
         }
+    }
+}
+
+/* The count is one byte in the cookie: it must not come round to nought. */
+static void test_login_that_loops_for_ever_stays_known_as_a_loop(void **state)
+{
+    (void)state;
+    sso_login_t login;
+    assert_rc(SSO_OK, sso_login_make(&unit_ctx, &login));
+    for (int i = 0; i < 256; i++) {
+        sso_login_count(&unit_ctx, &login);
+        assert_true(read_login(value_of(write_login(&login)), &login));
+        assert_int_equal(sso_login_is_looping(&unit_ctx, &login), i + 1 >= SSO_MAX_ATTEMPTS);
     }
 }
 
@@ -387,12 +422,14 @@ int main(void)
         site_test(test_state_that_is_no_sealed_text_is_refused_with_one_reason),
         site_test(test_state_with_any_bit_flipped_or_cut_is_refused),
         site_test(test_state_of_another_form_is_refused),
+        site_test(test_state_of_more_text_than_the_bound_is_refused),
         site_test(test_state_verifier_and_nonce_are_fit_for_a_url),
         site_test(test_login_cookie_has_one_size_whatever_is_in_it),
         site_test(test_login_that_was_written_reads_equal),
         site_test(test_login_of_two_browsers_differs),
         site_test(test_login_that_does_not_open_is_as_if_absent),
         site_test(test_login_loops_after_three_sign_ins_within_two_minutes),
+        site_test(test_login_that_loops_for_ever_stays_known_as_a_loop),
         site_test(test_login_count_after_the_clock_went_back_begins_anew),
     };
     return site_run(tests);

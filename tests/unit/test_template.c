@@ -6,9 +6,9 @@
 
 #include "unit.h"
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "lists.h"
-
 
 static sso_record_t record_make(void)
 {
@@ -143,18 +143,8 @@ static void test_template_renders_fields_claims_and_literals(void **state)
 static void test_template_with_one_absent_claim_renders_nothing(void **state)
 {
     static const char *const texts[] = {
-        "%{email}",
-        "%{groups}",
-        "%{unknown}",
-        "%{none}",
-        "%{blank}",
-        "%{Name}",
-        "%{OID}",
-        "%{address}",
-        "%{name}-%{unknown}",
-        "%{unknown}-%{name}",
-        "user-%{email}",
-        "%{email}%%",
+        "%{email}",   "%{groups}",          "%{unknown}",         "%{none}",       "%{blank}",   "%{Name}", "%{OID}",
+        "%{address}", "%{name}-%{unknown}", "%{unknown}-%{name}", "user-%{email}", "%{email}%%",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -185,14 +175,15 @@ static void test_template_names_the_claims_that_no_field_holds_once(void **state
 {
     (void)state;
     apr_array_header_t *names = apr_array_make(unit_pool, 4, sizeof(const char *));
-    sso_template_claims(parse("%{oid}%{tid}%{sid}%{name}%{email}%{roles}%{groups}%{login_hint}%{preferred_username}x"), names);
+    sso_template_claims(parse("%{oid}%{tid}%{sid}%{name}%{email}%{roles}%{groups}%{login_hint}%{preferred_username}x"),
+                        names);
     assert_int_equal(names->nelts, 0);
     sso_template_claims(parse("%{department}-%{extn.costcentre}-%{department}-%{oid}"), names);
     sso_template_claims(parse("%{department}%{upn}"), names);
     assert_int_equal(names->nelts, 3);
-    assert_string_equal(APR_ARRAY_IDX(names, 0, const char *), "department");
-    assert_string_equal(APR_ARRAY_IDX(names, 1, const char *), "extn.costcentre");
-    assert_string_equal(APR_ARRAY_IDX(names, 2, const char *), "upn");
+    assert_string_equal(sso_text_at(names, 0), "department");
+    assert_string_equal(sso_text_at(names, 1), "extn.costcentre");
+    assert_string_equal(sso_text_at(names, 2), "upn");
 }
 
 int main(void)
