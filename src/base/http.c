@@ -179,8 +179,8 @@ static const char *url_part(const call_t *call, CURLUPart part, unsigned flags)
  */
 #define INSTANCE_METADATA_HOST "169.254.169.254"
 
-/* SECURITY: the rule of design 5 once more, on what libcurl itself understood, so that two parsers cannot differ:
- * https, or http to this machine or its own metadata service. */
+/* SECURITY: the rule of sso_url_check_outbound once more, on what libcurl itself understood, so that two parsers cannot
+ * differ: https, or http to this machine or its own metadata service. */
 static sso_rc url_check(call_t *call)
 {
     apr_pool_t *pool = call->ctx->pool;

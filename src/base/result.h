@@ -20,7 +20,7 @@ typedef enum {
 /* Severity of the one log line that a fault becomes; the httpd layer maps it to APLOG levels. */
 typedef enum { SSO_LEVEL_ERROR, SSO_LEVEL_WARNING, SSO_LEVEL_INFO, SSO_LEVEL_DEBUG } sso_level_t;
 
-/* Which sentence a person is shown. The sentences stand in flow/sentences.def. */
+/* Which sentence a person is shown. The sentences stand in httpd/sentences.def. */
 typedef enum {
     SSO_PAGE_RETRY,   /* sign in again */
     SSO_PAGE_ADMIN,   /* the administrator must mend something */

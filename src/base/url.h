@@ -24,7 +24,7 @@ const char *sso_url_check_outbound(apr_pool_t *pool, const char *url, bool allow
 /* True when url has the same scheme, host and port as origin_url (both absolute). */
 bool sso_url_same_origin(apr_pool_t *pool, const char *url, const char *origin_url);
 
-/* SECURITY: the one gate for return targets (design 5). Gives target itself when it is a path, with an optional query,
+/* SECURITY: the one gate for return targets. Gives target itself when it is a path, with an optional query,
  * of this site: one leading '/', next character neither '/' nor '\', no '\', no byte outside 0x21..0x7e, no fragment,
  * no dot segment (plain or encoded) that would lead the path to begin with "//", at most SSO_MAX_RETURN_PATH bytes.
  * An absolute URL of exactly this origin (origin->text) gives its path and query. Everything else gives "/". Too long:

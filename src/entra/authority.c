@@ -343,8 +343,8 @@ static sso_rc discovery_refused(sso_ctx_t *ctx, const sso_authority_t *authority
     /* A body that is no JSON says no more than its status. */
     sso_fault_clear(ctx);
     bool unknown = response->status == 400 && (number == 90002 || number == 900021 || number == 900023);
-    sso_rc rc = sso_fail(ctx, unknown ? SSO_R_METADATA_TENANT : SSO_R_METADATA_STATUS, "tenant %s: status %d, AADSTS%u",
-                         authority->config->tenant, response->status, number);
+    sso_rc rc = sso_fail(ctx, unknown ? SSO_R_METADATA_TENANT : SSO_R_METADATA_STATUS, "tenant %s: status %d",
+                         authority->config->tenant, response->status);
     ctx->fault.aadsts = number;
     ctx->fault.retry_after_s = response->retry_after_s;
     return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The authority: clouds, tenants, discovery metadata and keys, shared by all processes of a node and refreshed in the
- * background (design 5). */
+ * background. */
 #pragma once
 
 #include "base/http.h"

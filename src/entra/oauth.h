@@ -46,7 +46,7 @@ sso_rc sso_callback_parse(sso_ctx_t *ctx, const char *query, sso_callback_t *ret
 
 /* Turns an authorize error into a reason: by the value of `error`, the AADSTS number only noted for people. Always a
  * failure: SSO_R_AUTHORIZE_*. */
-sso_rc sso_callback_error(sso_ctx_t *ctx, const sso_callback_t *callback) SSO_MUST_USE;
+sso_rc sso_callback_error(sso_ctx_t *ctx, const sso_callback_t *callback);
 
 typedef struct {
     const char *client_id;

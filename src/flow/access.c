@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-#include <apr_cstr.h>
-
-static bool has_text(const char *value, const char *word)
-{
-    return apr_cstr_casecmp(value, word) == 0;
-}
-
 static bool accepts_html(const char *accept)
 {
     return strstr(accept, "text/html") != NULL || strstr(accept, "application/xhtml+xml") != NULL;
@@ -18,13 +11,12 @@ static bool accepts_html(const char *accept)
 
 bool sso_request_is_navigation(const sso_request_t *request)
 {
-    const char *mode = sso_request_header(request, "Sec-Fetch-Mode");
     if (*sso_request_header(request, "X-Requested-With") != '\0' || *sso_request_header(request, "Upgrade") != '\0' ||
-        *sso_request_header(request, "Service-Worker") != '\0' || has_text(request->method, "OPTIONS")) {
+        *sso_request_header(request, "Service-Worker") != '\0' || strcmp(request->method, "OPTIONS") == 0) {
         return false;
     }
-    if (*mode != '\0') {
-        return has_text(mode, "navigate");
+    if (*sso_request_header(request, "Sec-Fetch-Mode") != '\0') {
+        return sso_request_header_is(request, "Sec-Fetch-Mode", "navigate");
     }
     return accepts_html(sso_request_header(request, "Accept"));
 }

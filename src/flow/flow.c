@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
@@ -31,6 +32,11 @@ const char *sso_request_header(const sso_request_t *request, const char *name)
 {
     const char *value = request->header(request->baton, name);
     return value == NULL ? "" : value;
+}
+
+bool sso_request_header_is(const sso_request_t *request, const char *name, const char *word)
+{
+    return apr_cstr_casecmp(sso_request_header(request, name), word) == 0;
 }
 
 const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path)

@@ -70,6 +70,8 @@ void sso_answer_fault(sso_answer_t *answer, const char *retry_path);
 
 /* Header look-up that never gives NULL. */
 const char *sso_request_header(const sso_request_t *request, const char *name);
+/* True when the header is this word, in any case. */
+bool sso_request_header_is(const sso_request_t *request, const char *name, const char *word);
 
 /* URL of an endpoint of ours with one query parameter: origin, EntraPath, endpoint, "?rd=" and the encoded target. */
 const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path);

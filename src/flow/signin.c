@@ -91,6 +91,21 @@ static void stop_loop(sso_ctx_t *ctx, const sso_site_t *site, const char *return
     sso_answer_fault(answer, return_path);
 }
 
+/* The browser's session, if it sent one; to have none is the usual case here. */
+static bool read_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_record_t *record)
+{
+    bool has = sso_session_open(ctx, &site->session, request->cookies, record) == SSO_OK;
+    sso_fault_clear(ctx);
+    return has;
+}
+
+/* Who sends a session keeps it, however often they signed in. */
+static bool is_looping(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_login_t *login)
+{
+    sso_record_t record;
+    return sso_login_is_looping(ctx, login) && !read_session(ctx, site, request, &record);
+}
+
 /* attempts is below SSO_MAX_ATTEMPTS. */
 static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                   unsigned attempts, sso_answer_t *answer)
@@ -100,7 +115,7 @@ static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *r
     sso_rc rc = SSO_OK;
     return_path = page_of(site, return_path);
     bool known = sso_login_read(ctx, site, request->cookies, &login);
-    if (known && sso_login_is_looping(ctx, &login)) {
+    if (known && is_looping(ctx, site, request, &login)) {
         stop_loop(ctx, site, return_path, NULL, answer);
         return;
     }
@@ -128,15 +143,28 @@ static void begin(sso_ctx_t *ctx, sso_answer_t *answer)
     sso_answer_init(answer, ctx->pool);
 }
 
+/* True when the browser asked for another host than the public origin's, where the callback could not find the cookie.
+ */
+static bool is_elsewhere(const sso_site_t *site, const sso_request_t *request)
+{
+    return request->host != NULL && apr_cstr_casecmp(request->host, site->origin->host) != 0;
+}
+
+/* Once only: a balancer that hides the browser's host from us would make it go round. */
+static void hop(sso_ctx_t *ctx, const sso_site_t *site, const char *return_path, sso_answer_t *answer)
+{
+    sso_answer_redirect(answer, apr_pstrcat(ctx->pool, sso_login_url(ctx->pool, site, return_path), "&hop=1", NULL));
+}
+
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                       sso_answer_t *ret_answer)
 {
     begin(ctx, ret_answer);
-    if (request->host != NULL && apr_cstr_casecmp(request->host, site->origin->host) != 0) {
-        sso_answer_redirect(ret_answer, sso_login_url(ctx->pool, site, return_path));
-        return;
+    if (is_elsewhere(site, request)) {
+        hop(ctx, site, return_path, ret_answer);
+    } else {
+        start(ctx, site, request, return_path, 0, ret_answer);
     }
-    start(ctx, site, request, return_path, 0, ret_answer);
 }
 
 static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *method, sso_answer_t *answer)
@@ -145,7 +173,7 @@ static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *
         return true;
     }
     answer->allow = method;
-    (void)!sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(ctx->pool, request->method));
+    (void)sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(ctx->pool, request->method));
     sso_answer_fault(answer, "/");
     return false;
 }
@@ -154,6 +182,7 @@ void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
 {
     apr_table_t *pairs;
     const char *target = NULL;
+    const char *hopped = NULL;
     begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
         return;
@@ -162,11 +191,19 @@ void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
     if (rc == SSO_OK) {
         rc = sso_query_one(ctx, pairs, "rd", &target);
     }
+    if (rc == SSO_OK) {
+        rc = sso_query_one(ctx, pairs, "hop", &hopped);
+    }
     if (rc != SSO_OK) {
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    start(ctx, site, request, sso_return_path(ctx->pool, site->origin, target), 0, ret_answer);
+    const char *return_path = sso_return_path(ctx->pool, site->origin, target);
+    if (hopped == NULL && is_elsewhere(site, request)) {
+        hop(ctx, site, return_path, ret_answer);
+    } else {
+        start(ctx, site, request, return_path, 0, ret_answer);
+    }
 }
 
 /* Begins again by itself, for a callback that failed for a stale reason; counted, so that it ends. */
@@ -178,7 +215,7 @@ static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_reques
         stop_loop(ctx, site, state->return_path, &cause, answer);
         return;
     }
-    sso_debug(ctx, "sign-in begins again: %s", sso_reason(cause.rc)->sentence);
+    sso_debug(ctx, "sign-in begins again: ENTRA%04d: %s", sso_reason(cause.rc)->number, sso_reason(cause.rc)->sentence);
     sso_fault_clear(ctx);
     start(ctx, site, request, state->return_path, state->attempts + 1, answer);
 }
@@ -194,11 +231,7 @@ static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const ss
                                 const sso_state_t *state)
 {
     sso_record_t record;
-    bool has =
-        sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK && record.created >= state->issued;
-    /* No session is the usual case of a callback. */
-    sso_fault_clear(ctx);
-    return has;
+    return read_session(ctx, site, request, &record) && record.created >= state->issued;
 }
 
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
@@ -335,20 +368,20 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         return;
     }
     if (ctx->now - state.issued > SSO_STATE_LIFE || state.issued > ctx->now + site->skew) {
-        (void)!sso_fail(ctx, SSO_R_STATE_EXPIRED, "made %" APR_TIME_T_FMT " s ago",
-                        apr_time_sec(ctx->now - state.issued));
+        (void)sso_fail(ctx, SSO_R_STATE_EXPIRED, "made %" APR_TIME_T_FMT " s ago",
+                       apr_time_sec(ctx->now - state.issued));
         start_again(ctx, site, request, &state, ret_answer);
         return;
     }
     /* SECURITY: login CSRF. A callback that another browser began is never redeemed here. */
     if (!sso_login_read(ctx, site, request->cookies, &login) ||
         !sso_bytes_equal(login.browser, state.browser, sizeof(login.browser))) {
-        (void)!sso_fail(ctx, SSO_R_STATE_BROWSER, "attempt %u", state.attempts + 1);
+        (void)sso_fail(ctx, SSO_R_STATE_BROWSER, "attempt %u", state.attempts + 1);
         start_again(ctx, site, request, &state, ret_answer);
         return;
     }
     if (callback.error != NULL) {
-        (void)!sso_callback_error(ctx, &callback);
+        (void)sso_callback_error(ctx, &callback);
         sso_answer_fault(ret_answer, state.return_path);
         return;
     }

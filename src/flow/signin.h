@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sign-in: sending the browser to Entra, and what comes back (design 5). */
+/* Sign-in: sending the browser to Entra, and what comes back. */
 #pragma once
 
 #include "flow/flow.h"
@@ -10,7 +10,7 @@
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                       sso_answer_t *ret_answer);
 
-/* The `login` endpoint: GET login?rd=/path. Never hops to another host. */
+/* The `login` endpoint: GET login?rd=/path. hop=1 tells that the browser was sent here from another host already. */
 void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer);
 
 /* The `callback` endpoint. */

@@ -4,27 +4,31 @@
 
 #include <string.h>
 
-#include <apr_cstr.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
 #include "entra/oauth.h"
 #include "flow/state.h"
 
-static bool is(const char *value, const char *word)
+/* True when a page is really being opened, and not fetched ahead or as a part of another. */
+static bool is_visit(const sso_request_t *request)
 {
-    return apr_cstr_casecmp(value, word) == 0;
+    const char *mode = sso_request_header(request, "Sec-Fetch-Mode");
+    return (*mode == '\0' || sso_request_header_is(request, "Sec-Fetch-Mode", "navigate")) &&
+           strstr(sso_request_header(request, "Sec-Purpose"), "prefetch") == NULL &&
+           strstr(sso_request_header(request, "Purpose"), "prefetch") == NULL;
 }
 
 /* SECURITY: logout CSRF. Fetch Metadata where the browser sends it; else Origin for POST, Referer for GET. A missing
  * proof is no proof. */
 static bool is_from_this_site(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request)
 {
-    const char *fetch_site = sso_request_header(request, "Sec-Fetch-Site");
     bool post = strcmp(request->method, "POST") == 0;
-    if (*fetch_site != '\0') {
-        /* "none": typed or bookmarked by the person. */
-        return is(fetch_site, "same-origin") || (!post && is(fetch_site, "none"));
+    if (*sso_request_header(request, "Sec-Fetch-Site") != '\0') {
+        bool same_origin = sso_request_header_is(request, "Sec-Fetch-Site", "same-origin");
+        /* "none": typed or bookmarked by the person. An image or a prefetch is neither a click. */
+        return post ? same_origin
+                    : (same_origin || sso_request_header_is(request, "Sec-Fetch-Site", "none")) && is_visit(request);
     }
     const char *proof = sso_request_header(request, post ? "Origin" : "Referer");
     return sso_url_same_origin(ctx->pool, proof, site->origin->text);
@@ -80,7 +84,7 @@ void sso_signout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *re
     sso_answer_init(ret_answer, ctx->pool);
     if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "POST") != 0) {
         ret_answer->allow = "GET, POST";
-        (void)!sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(ctx->pool, request->method));
+        (void)sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(ctx->pool, request->method));
         sso_answer_fault(ret_answer, "/");
         return;
     }

@@ -8,7 +8,7 @@
 
 #define SSO_BROWSER_BYTES 16
 #define SSO_NONCE_SEED_BYTES 16
-/* A state is good for this long (design 5). */
+/* A state is good for this long. */
 #define SSO_STATE_LIFE apr_time_from_sec(15 * 60)
 /* Automatic sign-ins in a row before an explanation takes the place of the next. */
 #define SSO_MAX_ATTEMPTS 3

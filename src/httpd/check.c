@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include <http_config.h>
+#include <http_core.h>
 #include <http_log.h>
 
 #include <apr_cstr.h>
+#include <apr_strings.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -42,6 +44,18 @@ static const server_rec *server_of(const ap_directive_t *directive, const server
         }
     }
     return NULL;
+}
+
+/* httpd lets a virtual host without any directive of ours share the main server's configuration. Here each gets its
+ * own, since what is made of it depends on the ServerName. */
+static void unshare_configs(apr_pool_t *pconf, server_rec *main_server)
+{
+    const sso_server_config_t *shared = sso_config_server(main_server);
+    for (server_rec *s = main_server->next; s != NULL; s = s->next) {
+        if (sso_config_server(s) == shared) {
+            ap_set_module_config(s->module_config, &entra_sso_module, apr_pmemdup(pconf, shared, sizeof(*shared)));
+        }
+    }
 }
 
 /* The next directive of the tree in the order of reading; the tree may be deep, so no recursion. */
@@ -102,6 +116,21 @@ static bool must_be_right(const server_rec *s)
     return config->used || own;
 }
 
+/* SECURITY: header fields behind a request's body join the headers after ours were cleaned. */
+static bool merges_trailers(const server_rec *s, apr_pool_t *pool)
+{
+    const core_server_config *core = ap_get_core_module_config(s->module_config);
+    if (core->merge_trailers != AP_MERGE_TRAILERS_ENABLE) {
+        return false;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_EMERG, 0, s,
+        "ENTRA4017: MergeTrailers is on, so that header fields behind a request's body could name a user; write "
+        "\"MergeTrailers off\" [in %s]",
+        sso_site_where(pool, s));
+    return true;
+}
+
 static bool says_anything(const server_rec *s)
 {
     const sso_server_config_t *config = sso_config_server(s);
@@ -121,12 +150,14 @@ int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                      "installation");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    unshare_configs(pconf, main_server);
     find_uses(ptemp, main_server);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         bool must = must_be_right(s);
         if (must || says_anything(s)) {
             int found = sso_site_prepare(pconf, s, !must);
             faults += must ? found : 0;
+            faults += must && merges_trailers(s, ptemp) ? 1 : 0;
             any = any || sso_config_server(s)->site != NULL;
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the text of a directive to its value. Checks that need more than one value are in config.c. */
+/* From the text of a directive to its value. Checks that need more than one value are in site.c. */
 #include "build_config.h"
 
 #include "httpd/directives.h"
@@ -24,7 +24,7 @@ typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[
 static const char *parse_TEXT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
     (void)pool, (void)argc, (void)value;
-    return sso_has_control(argv[0]) ? "the text holds a control character" : NULL;
+    return *argv[0] == '\0' || sso_has_control(argv[0]) ? "the text is empty or holds a control character" : NULL;
 }
 
 static const char *parse_TENANT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -427,14 +427,29 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
     }
 }
 
+/* httpd passes on so many words of a line and silently drops the rest. */
+static int count_words(const cmd_parms *cmd)
+{
+    const char *args = cmd->directive->args;
+    int count = 0;
+    while (*ap_getword_conf(cmd->temp_pool, &args) != '\0') {
+        count++;
+    }
+    return count;
+}
+
 static const char *set_option(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     const option_t *row = cmd->info;
     const char *const *args = (const char *const *)argv;
     if (argc < row->least || argc > row->most) {
-        return apr_psprintf(cmd->pool, "%s takes %s%d argument%s: %s", row->directive,
-                            row->least == row->most ? "" : "at least ", row->least, row->least == 1 ? "" : "s",
-                            cmd->cmd->errmsg);
+        const char *bound = row->least == row->most ? "" : (argc < row->least ? "at least " : "at most ");
+        int count = argc < row->least ? row->least : row->most;
+        return apr_psprintf(cmd->pool, "%s takes %s%d argument%s: %s", row->directive, bound, count,
+                            count == 1 ? "" : "s", cmd->cmd->errmsg);
+    }
+    if (count_words(cmd) > argc) {
+        return apr_psprintf(cmd->pool, "%s: httpd takes at most %d arguments for one directive", row->directive, argc);
     }
     sso_value_t *values = row->server ? sso_config_server(cmd->server)->option : ((sso_dir_config_t *)dir)->option;
     sso_value_t *value = &values[row->index];

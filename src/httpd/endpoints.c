@@ -75,12 +75,12 @@ static int serve_session(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, con
         sso_answer_t answer;
         sso_answer_init(&answer, r->pool);
         answer.allow = "GET";
-        (void)!sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(r->pool, request->method));
+        (void)sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(r->pool, request->method));
         sso_answer_fault(&answer, "/");
         return sso_pages_send(r, visit, ctx, &answer);
     }
     if (!sso_visit_has_session(r, visit)) {
-        (void)!sso_fail(ctx, SSO_R_SIGNIN_REQUIRED, "session endpoint");
+        (void)sso_fail(ctx, SSO_R_SIGNIN_REQUIRED, "session endpoint");
         return sso_pages_refuse(r, visit, ctx, "/");
     }
     sso_json_writer_t *json = sso_json_object_make(r->pool);
@@ -131,6 +131,6 @@ int sso_endpoint_serve(request_rec *r, sso_visit_t *visit)
             return ENDPOINTS[i].serve(r, visit, &ctx, &request);
         }
     }
-    (void)!sso_fail(&ctx, SSO_R_ENDPOINT_UNKNOWN, "%s", sso_printable(r->pool, visit->endpoint));
+    (void)sso_fail(&ctx, SSO_R_ENDPOINT_UNKNOWN, "%s", sso_printable(r->pool, visit->endpoint));
     return sso_pages_refuse(r, visit, &ctx, "/");
 }

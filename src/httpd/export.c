@@ -35,8 +35,11 @@ const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
     if (name != NULL && option->set && user->regex != NULL) {
         name = apply_regex(r, user, name);
     }
-    /* An empty REMOTE_USER would pass for a user in many an application. */
-    return name == NULL || *name == '\0' ? NULL : name;
+    /* An empty REMOTE_USER would pass for a user in many an application, and one with outer blanks for another user. */
+    if (name == NULL || *name == '\0' || *name == ' ' || name[strlen(name) - 1] == ' ') {
+        return NULL;
+    }
+    return name;
 }
 
 /* UTF-8 to ISO 8859-1; what it has no letter for becomes '?'. Claims are well-formed, an administrator's literal may

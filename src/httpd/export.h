@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the application gets: REMOTE_USER, variables, request headers (design 4). */
+/* What the application gets: REMOTE_USER, variables, request headers. */
 #pragma once
 
 #include <httpd.h>

@@ -130,11 +130,11 @@ static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
     if (access == SSO_ACCESS_SIGN_IN) {
         return begin_sign_in(r, visit, ctx, &request);
     }
-    sso_rc rc = access == SSO_ACCESS_FORBID ? SSO_R_FORBIDDEN : SSO_R_SIGNIN_REQUIRED;
+    sso_rc rc = access == SSO_ACCESS_FORBID ? SSO_R_ANONYMOUS : SSO_R_SIGNIN_REQUIRED;
     if (mode == SSO_UNAUTH_PASS) {
         rc = SSO_R_PUBLIC_ONLY;
     }
-    (void)!sso_fail(ctx, rc, "%s", sso_reason(visit->fault.rc)->sentence);
+    (void)sso_fail(ctx, rc, "%s", sso_reason(visit->fault.rc)->sentence);
     return sso_pages_refuse(r, visit, ctx, sso_access_return_path(r->pool, &visit->site->site, &request));
 }
 
@@ -184,7 +184,7 @@ int sso_hook_auth_checker(request_rec *r)
     sso_ctx_t ctx;
     sso_log_ctx_init(&ctx, r);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    (void)!sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
+    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
                     visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
     return sso_pages_refuse(r, visit, &ctx, "/");
 }

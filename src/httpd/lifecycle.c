@@ -94,7 +94,7 @@ static bool share_authorities(server_rec *main_server, apr_pool_t *process_pool)
     return true;
 }
 
-/* A quarter of the workers may wait for the outside (design 5). */
+/* A quarter of the workers may wait for the outside. */
 static bool make_gate(apr_pool_t *pconf)
 {
     int processes = 1;
@@ -204,7 +204,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
     sso_log_server_ctx_init(&ctx, pchild, main_server);
     sso_gate_t *gate = sso_gate_join(pchild, node->gate);
     if (gate == NULL) {
-        (void)!sso_fail(&ctx, SSO_R_HTTP_BUSY, "no place at the gate for this process");
+        (void)sso_fail(&ctx, SSO_R_HTTP_BUSY, "no place at the gate for this process");
     }
     if (gate == NULL || sso_http_make(&ctx, pchild, gate, &http) != SSO_OK) {
         /* The sites stay without an authority: this process serves sessions, and refuses every sign-in with 503. */

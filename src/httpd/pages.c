@@ -126,6 +126,10 @@ static void write_details(request_rec *r, const page_t *page)
 static int write_page(request_rec *r, const page_t *page)
 {
     set_common_headers(r);
+    if (page->form_action != NULL) {
+        /* Under no-referrer a browser would say "Origin: null" of our own form, which proves nothing. */
+        apr_table_setn(r->err_headers_out, "Referrer-Policy", "same-origin");
+    }
     set_page_headers(r, page->form_action == NULL ? "'none'" : page->form_action);
     r->status = page->status;
     ap_set_content_type(r, "text/html; charset=utf-8");

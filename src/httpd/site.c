@@ -66,9 +66,11 @@ static void complain(draft_t *draft, const char *number, sso_server_option_t opt
 
 static void warn(draft_t *draft, const char *number, sso_server_option_t option, const char *text)
 {
+    const sso_value_t *value = &draft->config->option[option];
+    const char *place = value->set ? apr_psprintf(draft->pool, "%s:%d, ", value->file, value->line) : "";
     if (!draft->quiet) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, draft->server, "%s: %s: %s [in %s]", number,
-                     sso_server_directive(option), text, sso_site_where(draft->pool, draft->server));
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, draft->server, "%s: %s: %s [%sin %s]", number,
+                     sso_server_directive(option), text, place, sso_site_where(draft->pool, draft->server));
     }
 }
 
@@ -315,7 +317,6 @@ static void fill_session(draft_t *draft)
     sso_site_t *site = &draft->site->site;
     const sso_value_t *domain = get(draft, SSO_SERVER_COOKIE_DOMAIN);
     const sso_value_t *skew = get(draft, SSO_SERVER_CLOCK_SKEW);
-    const core_server_config *core = ap_get_core_module_config(draft->server->module_config);
     site->skew = skew->span;
     if (skew->choice == 1 || skew->span > apr_time_from_sec(600)) {
         complain(draft, "ENTRA4013", SSO_SERVER_CLOCK_SKEW, "may be 10m at most; mend the clock (NTP) instead");
@@ -343,11 +344,6 @@ static void fill_session(draft_t *draft)
     int limit =
         draft->server->limit_req_fieldsize > 0 ? draft->server->limit_req_fieldsize : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
     site->session.max_cookie = limit > 1500 ? (apr_size_t)limit - 1200 : 300;
-    if (core->merge_trailers == AP_MERGE_TRAILERS_ENABLE) {
-        complain(draft, "ENTRA4017", SSO_SERVER_PATH,
-                 "MergeTrailers is on: header fields behind a request's body could name a user; "
-                 "write \"MergeTrailers off\"");
-    }
 }
 
 static void fill_outbound(draft_t *draft)

@@ -24,11 +24,16 @@ static const char *without_controls(apr_pool_t *pool, const char *text)
     return copy;
 }
 
+static bool is_clean(apr_pool_t *pool, const char *text)
+{
+    return strcmp(without_controls(pool, text), text) == 0;
+}
+
 /* A name that decides something: the same text must not come out of two different claims. */
 static bool is_exact(apr_pool_t *pool, const char *text)
 {
     apr_size_t len = strlen(text);
-    return len > 0 && text[0] != ' ' && text[len - 1] != ' ' && strcmp(without_controls(pool, text), text) == 0;
+    return len > 0 && text[0] != ' ' && text[len - 1] != ' ' && is_clean(pool, text);
 }
 
 static sso_rc fill_display(sso_ctx_t *ctx, const sso_idtoken_t *token, const char *claim, const char **ret_text)
@@ -98,7 +103,7 @@ static const char *scalar_text(sso_ctx_t *ctx, const sso_json_t *value)
     int64_t number;
     const char *text = sso_json_text(value);
     if (text != NULL) {
-        return without_controls(ctx->pool, text);
+        return text;
     }
     if (sso_json_integer(value, &number)) {
         return apr_psprintf(ctx->pool, "%" APR_INT64_T_FMT, (apr_int64_t)number);
@@ -119,18 +124,16 @@ static sso_rc add_claim(sso_ctx_t *ctx, const char *name, const sso_json_t *valu
     apr_array_header_t *texts = apr_array_make(ctx->pool, (int)count + 1, sizeof(const char *));
     for (apr_size_t i = 0; i < count; i++) {
         const char *text = scalar_text(ctx, list ? sso_json_at(value, i) : value);
-        if (text != NULL && strlen(text) > SSO_MAX_CLAIM_VALUE) {
-            return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "%s has a value of %" APR_SIZE_T_FMT " bytes", name,
-                            strlen(text));
+        if (text != NULL && (strlen(text) > SSO_MAX_CLAIM_VALUE || !is_clean(ctx->pool, text))) {
+            return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "%s has a value that is too long or holds control characters",
+                            name);
         }
         if (text != NULL) {
             APR_ARRAY_PUSH(texts, const char *) = text;
         }
     }
     if (texts->nelts > 0) {
-        APR_ARRAY_PUSH(packed, const char *) = name;
-        APR_ARRAY_PUSH(packed, const char *) = apr_itoa(ctx->pool, texts->nelts);
-        apr_array_cat(packed, texts);
+        sso_claims_add(ctx->pool, packed, name, texts);
     }
     return SSO_OK;
 }

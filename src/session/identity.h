@@ -9,8 +9,8 @@
 #include "session/record.h"
 
 /* Fills the identity fields of record from token; claim_names (const char *) are the further claims that the
- * configuration names, and no others are kept. Display claims (name, email, further ones) have control characters
- * replaced by spaces; a user name or role with one is refused, since two people must not share a name. Errors:
- * SSO_R_IDENTITY_CLAIM. */
+ * configuration names, and no others are kept. Display claims (name, email) have control characters
+ * replaced by spaces; a user name, role or further claim with one is refused, since two people must not share a name.
+ * Errors: SSO_R_IDENTITY_CLAIM. */
 sso_rc sso_identity_fill(sso_ctx_t *ctx, const sso_idtoken_t *token, const apr_array_header_t *claim_names,
                          sso_record_t *record) SSO_MUST_USE;

@@ -52,29 +52,32 @@ const char *sso_list_next(const sso_list_t *list, apr_size_t *at)
 
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator)
 {
-    if (list->count == 0) {
-        return NULL;
-    }
     apr_size_t at = 0;
-    const char *first = sso_list_next(list, &at);
-    if (list->count == 1) {
-        return first;
+    const char *first = list->count == 0 ? NULL : sso_list_next(list, &at);
+    if (list->count <= 1) {
+        return first == NULL || strstr(first, separator) != NULL ? NULL : first;
     }
     apr_size_t gap = strlen(separator);
     /* Each item has three bytes of frame in the packed form, so this is room enough for any separator. */
     char *joined = apr_palloc(pool, list->len + list->count * gap + 1);
     char *end = joined;
+    bool any = false;
     for (const char *item = first; item != NULL; item = sso_list_next(list, &at)) {
-        if (item != first) {
+        /* SECURITY: a role "user,admin" must not reach the application as two. */
+        if (strstr(item, separator) != NULL) {
+            continue;
+        }
+        if (any) {
             memcpy(end, separator, gap);
             end += gap;
         }
         apr_size_t len = strlen(item);
         memcpy(end, item, len);
         end += len;
+        any = true;
     }
     *end = '\0';
-    return joined;
+    return any ? joined : NULL;
 }
 
 static void write_list(sso_writer_t *w, const sso_list_t *list)
@@ -294,6 +297,13 @@ bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interv
         step = apr_time_from_sec(300);
     }
     return now - record->seen >= step;
+}
+
+void sso_claims_add(apr_pool_t *pool, apr_array_header_t *packed, const char *name, const apr_array_header_t *values)
+{
+    APR_ARRAY_PUSH(packed, const char *) = name;
+    APR_ARRAY_PUSH(packed, const char *) = apr_itoa(pool, values->nelts);
+    apr_array_cat(packed, values);
 }
 
 bool sso_record_claim(const sso_record_t *record, const char *name, sso_list_t *ret_values)

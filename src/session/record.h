@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 
-/* No session outlives this, whatever the configuration or the cookie says (design 6). */
+/* No session outlives this, whatever the configuration or the cookie says. */
 #define SSO_SESSION_CAP apr_time_from_sec(8 * 60 * 60)
 #define SSO_SESSION_ID_BYTES 16
 
@@ -23,7 +23,8 @@ typedef struct {
 sso_list_t sso_list_make(apr_pool_t *pool, const apr_array_header_t *items);
 /* The items one after the other: *at begins as 0; NULL at the end. Texts live as long as the list. */
 const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
-/* All items with separator between them; one item is given without a copy, none as NULL. */
+/* All items with separator between them; one item is given without a copy, none as NULL. An item that holds the
+ * separator would read as two, so it is left out. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);
 
 /* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes, its ids into the pool.
@@ -61,6 +62,9 @@ sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval
                         apr_interval_time_t idle, apr_interval_time_t skew) SSO_MUST_USE;
 /* True when seen is old enough to be worth a new cookie: a tenth of the idle time, five minutes at most. */
 bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interval_time_t idle);
+
+/* Adds a further claim to packed (const char *), from which sso_list_make makes a record's claims. */
+void sso_claims_add(apr_pool_t *pool, apr_array_header_t *packed, const char *name, const apr_array_header_t *values);
 
 /* Values of a further claim; false when the session does not hold it. */
 bool sso_record_claim(const sso_record_t *record, const char *name, sso_list_t *ret_values);

@@ -136,6 +136,13 @@ void sso_template_claims(const sso_template_t *template, apr_array_header_t *nam
     }
 }
 
+/* One value is itself, whatever is in it; several are a list. */
+static const char *claim_text(apr_pool_t *pool, const sso_list_t *values, const char *separator)
+{
+    apr_size_t at = 0;
+    return values->count == 1 ? sso_list_next(values, &at) : sso_list_join(pool, values, separator);
+}
+
 /* NULL when the record has no such value. */
 static const char *part_value(apr_pool_t *pool, const part_t *part, const sso_record_t *record, const char *separator)
 {
@@ -172,7 +179,7 @@ static const char *part_value(apr_pool_t *pool, const part_t *part, const sso_re
         value = sso_list_join(pool, &record->groups, separator);
         break;
     case PART_CLAIM:
-        value = sso_record_claim(record, part->text, &values) ? sso_list_join(pool, &values, separator) : NULL;
+        value = sso_record_claim(record, part->text, &values) ? claim_text(pool, &values, separator) : NULL;
         break;
     }
     return value == NULL || *value == '\0' ? NULL : value;

@@ -83,6 +83,7 @@ static const char *const UNIT_MAYBE_UNUSED directory_bad_answers[] = {
     "{\"value\":[\"{" ID_A "}\"]}",
     "{\"value\":[\"Finance\"]}",
     "{\"value\":[\"" ID_A "\",\"x\"]}",
+    "{\"value\":[\"x\",\"" ID_A "\"]}",
     "{\"value\":[\"" ID_A "\"],\"value\":[]}",
     "{\"value\":[\"" ID_A "\"]",
     "{\"value\":[\"" ID_A "\"]}x",

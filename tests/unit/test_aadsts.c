@@ -29,9 +29,9 @@ static const sso_aadsts_t rows[] = {
 _Static_assert(ROWS >= ROWS_MIN, "aadsts.def has lost rows");
 
 /* A column of the wrong length stops the build and names the row. */
-#define AADSTS(code, actor, sentence, advice, mend)                                                          \
-    _Static_assert(sizeof(sentence) > 1 && sizeof(sentence) <= TEXT_MAX, "sentence of AADSTS" #code);        \
-    _Static_assert(sizeof(advice) > 1 && sizeof(advice) <= TEXT_MAX, "advice of AADSTS" #code);              \
+#define AADSTS(code, actor, sentence, advice, mend)                                                                    \
+    _Static_assert(sizeof(sentence) > 1 && sizeof(sentence) <= TEXT_MAX, "sentence of AADSTS" #code);                  \
+    _Static_assert(sizeof(advice) > 1 && sizeof(advice) <= TEXT_MAX, "advice of AADSTS" #code);                        \
     _Static_assert(sizeof(mend) > 1 && sizeof(mend) <= MEND_MAX, "mend of AADSTS" #code);
 #include "entra/aadsts.def"
 #undef AADSTS
@@ -223,10 +223,9 @@ static void test_aadsts_common_numbers_name_who_must_act(void **state)
         unsigned code;
         sso_actor_t actor;
     } cases[] = {
-        {50011, SSO_ACTOR_ADMIN},   {50020, SSO_ACTOR_USER},    {50033, SSO_ACTOR_RETRY},
-        {50076, SSO_ACTOR_USER},    {50105, SSO_ACTOR_ADMIN},   {50126, SSO_ACTOR_USER},
-        {53003, SSO_ACTOR_ADMIN},   {54005, SSO_ACTOR_RETRY},   {65004, SSO_ACTOR_USER},
-        {700016, SSO_ACTOR_ADMIN},  {90094, SSO_ACTOR_ADMIN},   {7000215, SSO_ACTOR_ADMIN},
+        {50011, SSO_ACTOR_ADMIN},   {50020, SSO_ACTOR_USER},    {50033, SSO_ACTOR_RETRY},   {50076, SSO_ACTOR_USER},
+        {50105, SSO_ACTOR_ADMIN},   {50126, SSO_ACTOR_USER},    {53003, SSO_ACTOR_ADMIN},   {54005, SSO_ACTOR_RETRY},
+        {65004, SSO_ACTOR_USER},    {700016, SSO_ACTOR_ADMIN},  {90094, SSO_ACTOR_ADMIN},   {7000215, SSO_ACTOR_ADMIN},
         {7000218, SSO_ACTOR_ADMIN}, {7000222, SSO_ACTOR_ADMIN}, {9002327, SSO_ACTOR_ADMIN},
     };
 

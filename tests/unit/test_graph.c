@@ -70,6 +70,11 @@ static void test_graph_check_ids_live_with_the_array(void **state)
     fake_http_once(directory_fake, GRAPH_CHECK, 200, "{\"value\":[\"" ID_A "\"]}");
     assert_rc(SSO_OK, sso_graph_check_groups(&step, &graph, groups, directory_members));
     apr_pool_destroy(step.pool);
+    /* Takes the freed memory, so that a stale id would show. */
+    apr_pool_create(&step.pool, unit_pool);
+    for (int i = 0; i < 4; i++) {
+        memset(apr_palloc(step.pool, 7000), '-', 7000);
+    }
     directory_assert_members(1, ID_A);
 }
 
@@ -242,6 +247,27 @@ static void test_graph_refusal_tells_code_and_request_id(void **state)
     assert_string_equal(unit_ctx.fault.correlation_id, REQUEST_ID);
 }
 
+/* What is no code of Graph is not told: it could be anything. */
+static void test_graph_refusal_tells_no_other_text(void **state)
+{
+    (void)state;
+    char word[65 + 1];
+    memset(word, 'c', sizeof(word) - 1);
+    word[65] = '\0';
+    const char *const rows[][2] = {
+        {word + 1, word + 1}, {word, "(none)"},  {"two words", "(none)"}, {"a\\nb", "(none)"},
+        {"<b>", "(none)"},    {"a-b", "(none)"}, {"a_B.9", "a_B.9"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const sso_graph_t graph = directory_graph(DIRECTORY_TOKEN);
+        const char *body = apr_pstrcat(unit_pool, "{\"error\":{\"code\":\"", rows[i][0], "\"}}", NULL);
+        fake_http_once(directory_fake, GRAPH_CHECK, 400, body);
+        assert_int_equal(directory_check(&graph, ID_A, ID_B), SSO_R_GRAPH_FORMAT);
+        assert_string_equal(unit_ctx.fault.detail, apr_pstrcat(unit_pool, "status 400, code ", rows[i][1], NULL));
+        sso_fault_clear(&unit_ctx);
+    }
+}
+
 /* Whatever the other side sends back, the log has no token. */
 static void test_graph_fault_never_quotes_the_token(void **state)
 {
@@ -325,6 +351,7 @@ int main(void)
         unit_test(test_graph_check_of_what_is_no_id_asks_nothing),
         unit_test(test_graph_refusal_is_classed_by_status),
         unit_test(test_graph_refusal_tells_code_and_request_id),
+        unit_test(test_graph_refusal_tells_no_other_text),
         unit_test(test_graph_fault_never_quotes_the_token),
         unit_test(test_graph_token_that_cannot_be_sent_is_refused),
         unit_test(test_graph_faults_of_http_pass),

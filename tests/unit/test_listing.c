@@ -101,6 +101,17 @@ static void test_graph_all_link_elsewhere_is_not_followed(void **state)
     }
 }
 
+/* A link's query is as secret as Graph makes it, so only where it leads is told. */
+static void test_graph_all_link_elsewhere_is_told_without_its_query(void **state)
+{
+    (void)state;
+    const sso_graph_t graph = directory_graph(DIRECTORY_TOKEN);
+    fake_http_once(directory_fake, GRAPH_ALL, 200,
+                   "{\"value\":[],\"@odata.nextLink\":\"https://evil.example/v1.0/me?$skiptoken=secret#secret\"}");
+    assert_int_equal(sso_graph_all_groups(&unit_ctx, &graph, directory_members), SSO_R_GRAPH_FORMAT);
+    assert_string_equal(unit_ctx.fault.detail, "the next page is at https://evil.example/v1.0/me");
+}
+
 static void test_graph_all_pages_are_bounded(void **state)
 {
     (void)state;
@@ -149,9 +160,12 @@ static void test_graph_all_groups_are_bounded(void **state)
 static void test_graph_all_fails_whole_with_any_page(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"{\"value\":[{\"id\":\"" ID_B "\"},{}]}", "{\"value\":[{\"id\":null}]}",
-                                      "{\"value\":[{\"id\":\"Finance\"}]}", "{\"value\":[\"" ID_B "\"]}",
-                                      "{\"value\":[null]}"};
+    static const char *const bad[] = {"{\"value\":[{\"id\":\"" ID_B "\"},{}]}",
+                                      "{\"value\":[{\"id\":null}]}",
+                                      "{\"value\":[{\"id\":\"Finance\"}]}",
+                                      "{\"value\":[\"" ID_B "\"]}",
+                                      "{\"value\":[null]}",
+                                      "{\"value\":[{},{\"id\":\"" ID_B "\"}]}"};
     for (int fail_at = 1; fail_at <= 3; fail_at++) {
         const sso_graph_t graph = directory_graph(DIRECTORY_TOKEN);
         fake_http_always(directory_fake, GRAPH, 200, page_of(2, "again"));
@@ -277,6 +291,7 @@ int main(void)
         unit_test(test_graph_all_follows_the_pages),
         unit_test(test_graph_all_without_groups_is_an_answer),
         unit_test(test_graph_all_link_elsewhere_is_not_followed),
+        unit_test(test_graph_all_link_elsewhere_is_told_without_its_query),
         unit_test(test_graph_all_pages_are_bounded),
         unit_test(test_graph_all_groups_are_bounded),
         unit_test(test_graph_all_fails_whole_with_any_page),

@@ -161,7 +161,7 @@ static void test_signin_under_another_host_first_goes_to_the_public_origin(void 
         browser->host = rows[i].host;
         sso_answer_t answer = site_visit(browser, "/a?b=c&d=e");
         if (rows[i].hops) {
-            assert_page("/.entra/login?rd=%2Fa%3Fb%3Dc%26d%3De", answer);
+            assert_page("/.entra/login?rd=%2Fa%3Fb%3Dc%26d%3De&hop=1", answer);
             assert_int_equal(answer.cookies->nelts, 0);
         } else {
             assert_to_entra(answer);
@@ -180,13 +180,14 @@ static sso_answer_t log_in(site_browser_t *browser, const char *method, const ch
     return answer;
 }
 
-static void test_signin_login_never_hops_to_another_host(void **state)
+static void test_signin_login_hops_to_the_public_origin_once(void **state)
 {
     (void)state;
     site_browser_t *browser = site_browser();
     browser->host = "old.example.com";
-    sso_answer_t answer = log_in(browser, "GET", "rd=%2Fa");
-    assert_to_entra(answer);
+    assert_page("/.entra/login?rd=%2Fa&hop=1", log_in(browser, "GET", "rd=%2Fa"));
+    /* A balancer hides the host: the second time it must do. */
+    assert_to_entra(log_in(browser, "GET", "rd=%2Fa&hop=1"));
 }
 
 static void test_signin_login_is_for_get_alone(void **state)
@@ -643,6 +644,18 @@ static void test_signin_stops_when_the_session_cookie_is_dropped(void **state)
     assert_to_entra(site_visit(browser, "/page"));
 }
 
+static void test_signin_of_a_browser_that_keeps_its_session_is_no_loop(void **state)
+{
+    (void)state;
+    site_browser_t *browser = site_browser();
+    for (int round = 0; round < 5; round++) {
+        sso_answer_t answer = log_in(browser, "GET", "rd=%2Fpage");
+        assert_to_entra(answer);
+        assert_page("/page", site_call_back(browser, site_entra_signs_in(answer.location)));
+        unit_ctx.now += apr_time_from_sec(2);
+    }
+}
+
 static void test_signin_three_times_in_a_day_is_no_loop(void **state)
 {
     (void)state;
@@ -981,6 +994,29 @@ static void assert_no_secret(const char *text)
     }
 }
 
+/* The number of a reason stands in the line that tells why a sign-in began again. */
+static void assert_begins_again_for(sso_rc rc, site_browser_t *browser, const char *query)
+{
+    const char *lines = "";
+    unit_ctx.log = collect;
+    unit_ctx.log_baton = &lines;
+    assert_to_entra(site_call_back(browser, query));
+    const char *number = apr_psprintf(unit_pool, "ENTRA%04d", sso_reason(rc)->number);
+    if (strstr(lines, number) == NULL) {
+        unit_fail("%s is not in: %s", number, lines);
+    }
+}
+
+static void test_callback_that_begins_again_tells_why(void **state)
+{
+    (void)state;
+    site_browser_t *browser = site_browser();
+    const char *query = site_entra_signs_in(site_visit(browser, "/page").location);
+    assert_begins_again_for(SSO_R_STATE_BROWSER, site_browser(), query);
+    unit_ctx.now += 16 * SITE_MINUTE;
+    assert_begins_again_for(SSO_R_STATE_EXPIRED, browser, query);
+}
+
 static void test_signin_shows_no_secret_in_answers_faults_and_debug_lines(void **state)
 {
     (void)state;
@@ -1012,7 +1048,7 @@ int main(void)
         site_test(test_signin_over_an_old_session_makes_a_new_one),
         site_test(test_signin_over_a_larger_session_leaves_no_chunk_of_it),
         site_test(test_signin_under_another_host_first_goes_to_the_public_origin),
-        site_test(test_signin_login_never_hops_to_another_host),
+        site_test(test_signin_login_hops_to_the_public_origin_once),
         site_test(test_signin_login_is_for_get_alone),
         site_test(test_signin_login_of_a_malformed_query_is_refused),
         site_test(test_signin_return_target_is_a_page_of_this_site_or_home),
@@ -1034,6 +1070,7 @@ int main(void)
         site_test(test_callback_of_a_sign_outs_state_is_no_sign_in),
         site_test(test_signin_stops_after_three_rounds_of_a_browser_without_cookies),
         site_test(test_signin_stops_when_the_session_cookie_is_dropped),
+        site_test(test_signin_of_a_browser_that_keeps_its_session_is_no_loop),
         site_test(test_signin_three_times_in_a_day_is_no_loop),
         site_test(test_callback_whose_code_entra_does_not_take_signs_in_afresh_then_stops),
         site_test(test_callback_with_an_error_of_entra_is_that_fault),
@@ -1048,6 +1085,7 @@ int main(void)
         site_test(test_callback_without_parameters_says_goodbye_and_repeats_nothing),
         site_test(test_callback_without_parameters_never_says_goodbye_to_a_live_session),
         site_test(test_callback_with_the_state_of_a_sign_out_goes_to_its_page_in_its_time),
+        site_test(test_callback_that_begins_again_tells_why),
         site_test(test_signin_shows_no_secret_in_answers_faults_and_debug_lines),
     };
     return site_run(tests);

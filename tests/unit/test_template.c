@@ -159,7 +159,6 @@ static void test_template_joins_lists_by_the_separator(void **state)
 {
     (void)state;
     assert_string_equal(render("%{roles}", ", "), "reader, writer");
-    assert_string_equal(render("%{roles}", ""), "readerwriter");
     assert_string_equal(render("[%{roles}|%{skills}]", ";"), "[reader;writer|c;;sql]");
 }
 
