@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+// A real httpd of one test: its own folder and port, started, proved to be ours, restarted, stopped, and its error log judged.
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeClock } from './clock.mjs';
+import { exchange, request } from './http.mjs';
+import { until } from './wait.mjs';
+
+const REPO = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+export const MPM = process.env.ENTRA_MPM ?? 'event';
+export const MODULE = path.resolve(process.env.ENTRA_MODULE ?? path.join(REPO, 'build/.libs/mod_entra_sso.so'));
+const SETPRIV = '/usr/bin/setpriv';
+const PROBE = 'entra-e2e-probe';
+const START_DEADLINE = 30_000;
+const STOP_DEADLINE = 20_000;
+const isRoot = process.getuid() === 0;
+const BASE_MODULES = ['unixd', 'log_config', 'logio', 'watchdog', 'authn_core', 'authz_core', 'authz_host', 'authz_user', 'dir', 'alias'];
+// Said by httpd of itself, when a client closes while it is told to end.
+const NOISE = [/AH03092: process_lingering_close/, /AH03093: process_socket: apr_pollset_add failure/];
+const ALARM = new Set(['warn', 'error', 'crit', 'alert', 'emerg']);
+
+// ---- what is installed --------------------------------------------------------------------------------------------------
+
+let installed = null;
+
+function tryRun(command, args) {
+  try {
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '';
+  }
+}
+
+/** {httpd, modules, builtin}: the program, the folder of its modules, and what is compiled in. */
+export function httpdInstalled() {
+  if (installed) return installed;
+  const apxs = [process.env.APXS, 'apxs', 'apxs2'].filter(Boolean);
+  const ask = (name) => apxs.map((program) => tryRun(program, ['-q', name])).find(Boolean);
+  const folders = [ask('LIBEXECDIR'), '/usr/lib/apache2/modules', '/usr/lib64/httpd/modules'];
+  const modules = folders.find((folder) => folder && existsSync(folder));
+  const sbin = ask('SBINDIR');
+  const named = [process.env.HTTPD, ...['apache2', 'httpd'].flatMap((name) => [sbin && path.join(sbin, name), `/usr/sbin/${name}`])];
+  const httpd = named.find((file) => file && existsSync(file));
+  if (!httpd || !modules) throw new Error('no httpd is installed: set HTTPD and APXS');
+  const builtin = new Set(tryRun(httpd, ['-l']).split('\n').map((line) => /^\s*(?:mod_)?(\w+)\.c$/.exec(line)?.[1]).filter(Boolean));
+  installed = { httpd, modules, builtin };
+  return installed;
+}
+
+/** True when this httpd module can be loaded or is compiled in. */
+export function hasModule(name) {
+  const { modules, builtin } = httpdInstalled();
+  return builtin.has(name) || existsSync(path.join(modules, `mod_${name}.so`));
+}
+
+/** A reason to skip the suites, or false. */
+export const missing = existsSync(MODULE) ? false : `the module is not built: ${MODULE} (set ENTRA_MODULE)`;
+
+// ---- configuration ------------------------------------------------------------------------------------------------------
+
+function loadLines(wanted, mpm, withModule) {
+  const { modules, builtin } = httpdInstalled();
+  const names = [...new Set([`mpm_${mpm}`, ...BASE_MODULES, ...wanted])].map((name) => (name === 'cgi' && mpm !== 'prefork' ? 'cgid' : name));
+  const lines = names.filter((name) => !builtin.has(name)).map((name) => `LoadModule ${name}_module "${path.join(modules, `mod_${name}.so`)}"`);
+  if (withModule) lines.push(`LoadModule entra_sso_module "${MODULE}"`);
+  if (names.includes('cgid')) lines.push('ScriptSock cgisock');
+  return lines;
+}
+
+const readIfThere = (file) => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** Sizes of a threaded MPM. */
+function mpmSize({ processes = 2, threads = 16, workers }) {
+  return { processes, threads, workers: Math.max(workers ?? threads * processes, threads) };
+}
+
+function mpmLines(mpm, options) {
+  if (mpm === 'prefork') {
+    const { processes = 4, workers = 16 } = options;
+    return [`StartServers ${processes}`, `ServerLimit ${workers}`, `MaxRequestWorkers ${workers}`, 'MinSpareServers 2', `MaxSpareServers ${workers}`];
+  }
+  const { processes, threads, workers } = mpmSize(options);
+  return [
+    `ServerLimit ${Math.ceil(workers / threads)}`, `StartServers ${processes}`, `ThreadsPerChild ${threads}`, `ThreadLimit ${threads}`,
+    `MaxRequestWorkers ${workers}`, `MinSpareThreads ${threads * (processes - 1) + 1}`, `MaxSpareThreads ${workers + threads}`,
+  ];
+}
+
+function configText(context, options) {
+  const { root, port } = context;
+  const user = isRoot ? [`User ${context.user}`, `Group ${context.group}`] : [];
+  return [
+    `ServerRoot "${root}"`,
+    'DefaultRuntimeDir run',
+    'PidFile run/httpd.pid',
+    'Mutex file:run default',
+    ...loadLines(options.modules ?? [], context.mpm, options.withModule !== false),
+    ...mpmLines(context.mpm, options),
+    ...user,
+    ...(options.listen ?? [port]).map((one) => `Listen 127.0.0.1:${one}`),
+    `ServerName ${options.serverName ?? context.origin}`,
+    'AcceptFilter http none',
+    'KeepAliveTimeout 5',
+    `Timeout ${options.timeout ?? 20}`,
+    'ErrorLog logs/error.log',
+    `LogLevel ${options.logLevel ?? (options.withModule === false ? 'warn' : 'warn entra_sso:trace8')}`,
+    'GlobalLog logs/access.log "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\" %q"',
+    'DocumentRoot htdocs',
+    '<Directory "htdocs">',
+    '    Require all granted',
+    '</Directory>',
+    ...(options.stateDirectory === false || options.withModule === false ? [] : [`EntraStateDirectory "${context.stateDir}"`]),
+    typeof options.config === 'function' ? options.config(context) : options.config ?? '',
+    '',
+  ].join('\n').replace('<Directory "htdocs">', `<Directory "${context.docroot}">`);
+}
+
+// ---- folder and port ----------------------------------------------------------------------------------------------------
+
+const free = (port) => new Promise((resolve) => {
+  const probe = net.createServer();
+  probe.once('error', () => resolve(false));
+  probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+});
+
+/** A free port below the range from which outgoing connections take theirs, so that it is still ours after a restart. */
+export async function freePort() {
+  for (let i = 0; i < 200; i += 1) {
+    const port = 20_000 + (randomBytes(2).readUInt16BE() % 10_000);
+    if (await free(port)) return port;
+  }
+  throw new Error('no free port was found');
+}
+
+function putFile(root, name, value) {
+  const { content, mode = 0o644 } = typeof value === 'string' || Buffer.isBuffer(value) ? { content: value } : value;
+  const file = path.join(root, name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, content);
+  chmodSync(file, mode);
+  return file;
+}
+
+function makeRoot(files) {
+  const root = mkdtempSync(path.join(os.tmpdir(), 'entra-e2e-'));
+  chmodSync(root, 0o755);
+  for (const name of ['htdocs', 'logs', 'run', 'cgi', 'sanitizer']) mkdirSync(path.join(root, name));
+  chmodSync(path.join(root, 'sanitizer'), 0o777);
+  if (isRoot) chownSync(path.join(root, 'run'), unprivileged().uid, unprivileged().gid);
+  mkdirSync(path.join(root, 'state'), { mode: 0o700 });
+  putFile(root, 'htdocs/index.html', '<!doctype html><title>front</title><p>static-content-front</p>\n');
+  for (const [name, value] of Object.entries(files ?? {})) putFile(root, name, value);
+  return root;
+}
+
+let nobody = null;
+
+function unprivileged() {
+  if (nobody) return nobody;
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const entry = ['www-data', 'apache', 'nobody'].map((name) => lines.find(([known]) => known === name)).find(Boolean);
+  const groups = readFileSync('/etc/group', 'utf8').split('\n').map((line) => line.split(':'));
+  nobody = { user: entry[0], uid: Number(entry[2]), gid: Number(entry[3]), group: groups.find((g) => g[2] === entry[3])[0] };
+  return nobody;
+}
+
+function environment({ root, clock }, extra) {
+  const env = { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C', TZ: 'UTC', ...extra };
+  for (const name of ['GCOV_PREFIX', 'GCOV_PREFIX_STRIP', 'LLVM_PROFILE_FILE']) if (process.env[name]) env[name] = process.env[name];
+  const preload = [process.env.ENTRA_PRELOAD, clock?.library].filter(Boolean);
+  if (preload.length) env.LD_PRELOAD = preload.join(' ');
+  if (clock) env.ENTRA_TEST_CLOCK = clock.file;
+  if (!process.env.ENTRA_PRELOAD) return env;
+  const given = process.env.ASAN_OPTIONS ? `:${process.env.ASAN_OPTIONS}` : '';
+  env.ASAN_OPTIONS = `detect_leaks=0:verify_asan_link_order=0:log_path=${root}/sanitizer/report${given}`;
+  env.UBSAN_OPTIONS = process.env.UBSAN_OPTIONS ?? `print_stacktrace=1:log_path=${root}/sanitizer/report`;
+  return env;
+}
+
+// ---- one server ---------------------------------------------------------------------------------------------------------
+
+const running = new Set();
+process.on('exit', () => {
+  for (const server of running) {
+    try { process.kill(server.pid, 'SIGTERM'); } catch { /* it has gone by itself */ }
+    if (!server.keep) rmSync(server.root, { recursive: true, force: true });
+  }
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
+export class StartError extends Error {
+  constructor(message, { status, log }) {
+    super(`${message}\n${log}`);
+    Object.assign(this, { status, log });
+  }
+}
+
+class Httpd {
+  #options;
+
+  #process = null;
+
+  #exited = null;
+
+  #expected;
+
+  #allowed;
+
+  constructor(options) {
+    this.#options = options;
+    this.#expected = [...(options.expectLog ?? [])];
+    this.#allowed = [...(options.allowLog ?? [])];
+    this.mpm = options.mpm ?? MPM;
+    this.keep = options.keep ?? Boolean(process.env.ENTRA_KEEP);
+    this.root = makeRoot(options.files);
+    this.host = options.host ?? 'localhost';
+    if (options.clock) this.clock = makeClock(this.root);
+  }
+
+  path(...names) { return path.join(this.root, ...names); }
+
+  get origin() { return `http://${this.host}:${this.port}`; }
+
+  get url() { return this.origin; }
+
+  get docroot() { return this.path('htdocs'); }
+
+  get stateDir() { return this.path('state'); }
+
+  get keyFile() { return this.path('state', 'cookie.keys'); }
+
+  get configFile() { return this.path('httpd.conf'); }
+
+  get pid() { return this.#process?.pid; }
+
+  get user() { return unprivileged().user; }
+
+  get group() { return unprivileged().group; }
+
+  get alive() { return this.#process !== null && this.#exited === null; }
+
+  /** Process ids of the children that serve. */
+  children() {
+    return readIfThere(`/proc/${this.pid}/task/${this.pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+  }
+
+  file(name, value) { return putFile(this.root, name, value); }
+
+  read(name) { return existsSync(this.path(name)) ? readFileSync(this.path(name), 'utf8') : ''; }
+
+  /** Writes the configuration again, with changes to the options it was started with; takes effect at the next (re)start. */
+  configure(changes = {}) {
+    Object.assign(this.#options, changes);
+    writeFileSync(this.configFile, configText(this, this.#options));
+  }
+
+  /** Announces a line of the error log (any level) that must be there when the server stops. */
+  expect(...patterns) { this.#expected.push(...patterns); return this; }
+
+  /** Announces a line that may be there. */
+  allow(...patterns) { this.#allowed.push(...patterns); return this; }
+
+  errorLog() { return this.read('logs/error.log'); }
+
+  /** Lines of the access log, without the harness's own probes. */
+  accessLog() { return this.read('logs/access.log').split('\n').filter((line) => line && !line.includes(PROBE)).join('\n'); }
+
+  /** What was added to the error log while `step` ran. */
+  async logOf(step) {
+    const before = this.errorLog().length;
+    await step();
+    return this.errorLog().slice(before);
+  }
+
+  async waitForLog(pattern, { from = 0, timeout } = {}) {
+    return until(() => `${pattern} in the error log; its end:\n${this.errorLog().slice(-3000)}`, () => pattern.exec(this.errorLog().slice(from)), { timeout });
+  }
+
+  /** A line of the access log is written after its answer went out. */
+  async waitForAccess(pattern, { timeout } = {}) {
+    return until(() => `${pattern} in the access log:\n${this.accessLog().slice(-2000)}`, () => pattern.exec(this.accessLog()), { timeout });
+  }
+
+  get(target = '/', options = {}) { return this.request({ path: target, ...options }); }
+
+  /** One raw request on a connection of its own. */
+  request(options = {}) { return request(options.port ?? this.port, { host: `${this.host}:${this.port}`, ...options }); }
+
+  exchange(bytes, options) { return exchange(this.port, bytes, options); }
+
+  async start() {
+    for (let attempt = 1; ; attempt += 1) {
+      if (!this.portFixed) this.port = await freePort();
+      this.configure();
+      try {
+        await this.#run();
+        this.portFixed = true;
+        return this;
+      } catch (error) {
+        if (attempt >= 5 || !/AH00072|Address already in use/.test(error.log ?? '')) throw error;
+        writeFileSync(this.path('logs/error.log'), '');
+      }
+    }
+  }
+
+  async #run() {
+    const { httpd } = httpdInstalled();
+    const args = ['-d', this.root, '-f', this.configFile, '-DFOREGROUND', ...(this.#options.define ?? []).map((name) => `-D${name}`)];
+    // gcov's counters are written by root and by the worker's user alike.
+    const line = process.env.ENTRA_COVERAGE ? ['/bin/sh', '-c', 'umask 0; exec "$@"', 'sh', httpd, ...args] : [httpd, ...args];
+    // Where it can be had: the server ends with this process, even when that is killed.
+    const [program, ...rest] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', ...line] : line;
+    this.#exited = null;
+    this.stderr = '';
+    // In a session of its own: at its end prefork sends SIGTERM to its whole process group.
+    const child = spawn(program, rest, { detached: true, cwd: this.root, env: environment(this, this.#options.env), stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = child;
+    running.add(this);
+    // A case that fails leaves its server behind; the end of this process takes it away.
+    child.unref();
+    child.stderr.unref();
+    child.stderr.on('data', (data) => { this.stderr += data; });
+    child.on('error', (error) => { this.#exited = { error }; });
+    child.on('exit', (code, signal) => { this.#exited = { code, signal }; running.delete(this); });
+    await this.#answers();
+  }
+
+  /** Ready is: a request that nobody else could have sent stands in this server's own access log. */
+  async #answers() {
+    const nonce = `${PROBE}/${randomBytes(8).toString('hex')}`;
+    const probe = `OPTIONS * HTTP/1.0\r\nUser-Agent: ${nonce}\r\n\r\n`;
+    let asked = false;
+    try {
+      await until('httpd to answer', async () => {
+        if (this.#exited) throw new StartError('httpd did not start', { status: this.#exited.code, log: this.stderr + this.errorLog() });
+        if (!asked) asked = await exchange(this.port, probe, { method: 'OPTIONS', timeout: 5000 }).then(() => true, () => false);
+        return asked && this.#settled() && this.read('logs/access.log').includes(nonce);
+      }, { timeout: START_DEADLINE });
+    } catch (error) {
+      if (error instanceof StartError) throw error;
+      await this.#end('SIGKILL');
+      throw new StartError(error.message, { log: this.stderr + this.errorLog() });
+    }
+  }
+
+  /** Every child has its threads: httpd's own ones crash when they are told to end before that. */
+  #settled() {
+    if (this.mpm === 'prefork') return true;
+    if (!this.errorLog().includes('resuming normal operations')) return false;
+    const threads = (pid) => Number(/^Threads:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
+    const children = this.children();
+    const ready = children.filter((pid) => threads(pid) > mpmSize(this.#options).threads).length;
+    // The daemon of mod_cgid is a child without threads.
+    const daemons = this.read('httpd.conf').includes('LoadModule cgid_module') ? 1 : 0;
+    return ready >= 1 && children.length - ready <= daemons;
+  }
+
+  async #end(signal) {
+    if (this.#exited || !this.#process) return;
+    // The hard way means the whole group: it is ours alone.
+    process.kill(signal === 'SIGKILL' ? -this.pid : this.pid, signal);
+    try {
+      await until('httpd to end', () => this.#exited, { timeout: STOP_DEADLINE });
+    } catch (error) {
+      process.kill(-this.pid, 'SIGKILL');
+      throw error;
+    }
+  }
+
+  #generations() { return this.errorLog().split('resuming normal operations').length - 1; }
+
+  /** A graceful restart, finished: the new children serve and the old ones have gone. */
+  async graceful() {
+    const before = this.#generations();
+    const old = this.children();
+    process.kill(this.pid, 'SIGUSR1');
+    await until(() => `the new generation; log:\n${this.errorLog().slice(-2000)}`, () => {
+      if (this.#exited) throw new StartError('httpd ended at a graceful restart', { status: this.#exited.code, log: this.errorLog() });
+      return this.#generations() > before;
+    }, { timeout: START_DEADLINE });
+    await until('the old children to go', () => !this.children().some((pid) => old.includes(pid)), { timeout: START_DEADLINE });
+    await this.#answers();
+  }
+
+  /** Stop and start in the same folder on the same port. */
+  async restart() {
+    await this.#end('SIGTERM');
+    await this.start();
+  }
+
+  /** Stops without judging, e.g. in order to change files before start(). */
+  async halt() { await this.#end('SIGTERM'); }
+
+  /** Stops, then judges the log: every announced line is there, and none of warning or above that was not announced. */
+  async stop({ judge = true } = {}) {
+    try {
+      await this.#end('SIGTERM');
+      if (judge) this.judge();
+    } finally {
+      running.delete(this);
+      if (!this.keep) rmSync(this.root, { recursive: true, force: true });
+    }
+  }
+
+  judge() {
+    const lines = `${this.errorLog()}\n${this.stderr}`.split('\n').filter(Boolean);
+    const faults = [];
+    const known = [...NOISE, ...this.#expected, ...this.#allowed];
+    for (const line of lines) {
+      const level = /^\[[^\]]*\] \[[\w-]*:(\w+)\]/.exec(line)?.[1];
+      // A line without a level is no line of httpd: the C library's or a script's last words.
+      const bad = level === undefined || ALARM.has(level) || /exit signal|AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer/.test(line);
+      if (bad && !known.some((pattern) => pattern.test(line))) faults.push(`not announced: ${line}`);
+    }
+    for (const pattern of this.#expected) if (!lines.some((line) => pattern.test(line))) faults.push(`announced, but not there: ${pattern}`);
+    for (const name of existsSync(this.path('sanitizer')) ? readdirSync(this.path('sanitizer')) : []) faults.push(`sanitizer: ${this.read(`sanitizer/${name}`)}`);
+    if (faults.length) throw new Error(`the error log of ${this.root}:\n${faults.join('\n')}`);
+  }
+}
+
+/**
+ * Starts httpd. Options: config (text, or a function of the server that has root, port, origin, docroot, stateDir …), mpm, modules,
+ * files {name: text | {content, mode}}, processes, threads, workers, logLevel, serverName, host, listen, env, define, timeout,
+ * stateDirectory: false, withModule: false, clock: true (server.clock.forward(seconds) moves its wall clock), expectLog, allowLog, keep.
+ */
+export async function startHttpd(options = {}) {
+  const server = new Httpd({ ...options });
+  try {
+    return await server.start();
+  } catch (error) {
+    if (!server.keep) rmSync(server.root, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Starts a server that ought to refuse: {started, status, log}. One that starts after all is stopped. */
+export async function tryStart(options = {}) {
+  try {
+    const server = await startHttpd(options);
+    const log = server.errorLog();
+    await server.stop({ judge: false });
+    return { started: true, status: 0, log };
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return { started: false, status: error.status, log: error.log };
+  }
+}
+
+/** httpd -t: {status, output}. */
+export function configtest(options = {}) {
+  const { httpd } = httpdInstalled();
+  const server = new Httpd({ ...(typeof options === 'string' ? { config: options } : options) });
+  server.port = 20_000;
+  try {
+    server.configure();
+    const args = ['-t', '-d', server.root, '-f', server.configFile, ...(options.define ?? []).map((name) => `-D${name}`)];
+    const run = spawnSync(httpd, args, { encoding: 'utf8', cwd: server.root, env: environment(server, options.env), timeout: START_DEADLINE });
+    return { status: run.status, output: `${run.stdout}${run.stderr}${server.errorLog()}` };
+  } finally {
+    if (!server.keep) rmSync(server.root, { recursive: true, force: true });
+  }
+}
