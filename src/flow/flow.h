@@ -28,8 +28,8 @@ typedef struct {
     const char *path;                 /* EntraPath, "/.entra" */
     const char *redirect_uri;         /* origin + path + "/callback" */
     const apr_array_header_t *claims; /* further claims that a session keeps, const char * */
-    const sso_group_policy_t *groups;
-    sso_group_names_t *group_names; /* of the process */
+    const sso_group_policy_t *groups; /* NULL: no groups are kept */
+    sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
 } sso_site_t;
 

@@ -13,9 +13,11 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "entra/graph.h"
+#include "session/identity.h"
 
-#define SCOPE_OWN_GROUPS "https://graph.microsoft.com/User.Read"
-#define SCOPE_GROUP_NAMES "https://graph.microsoft.com/GroupMember.Read.All"
+/* Without a prefix a scope is one of Graph's, of whatever cloud. */
+#define SCOPE_OWN_GROUPS "User.Read"
+#define SCOPE_GROUP_NAMES "GroupMember.Read.All"
 /* A group that was renamed is found anew within this time; one that was not there, sooner. */
 #define NAME_LIFE apr_time_from_sec(3600)
 #define NO_NAME_LIFE apr_time_from_sec(300)
@@ -34,11 +36,21 @@ struct sso_group_names_t {
     apr_hash_t *names;
 };
 
+static apr_status_t end_pool(void *names_pool)
+{
+    apr_pool_destroy(names_pool);
+    return APR_SUCCESS;
+}
+
 sso_group_names_t *sso_group_names_make(apr_pool_t *pool)
 {
     sso_group_names_t *names = apr_palloc(pool, sizeof(*names));
-    names->pool = pool;
-    names->names = apr_hash_make(pool);
+    /* Of its own: threads take memory from it under this mutex alone. */
+    if (apr_pool_create_unmanaged_ex(&names->pool, apr_pool_abort_get(pool), NULL) != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(pool, names->pool, end_pool, apr_pool_cleanup_null);
+    names->names = apr_hash_make(names->pool);
     return apr_thread_mutex_create(&names->mutex, APR_THREAD_MUTEX_DEFAULT, pool) == APR_SUCCESS ? names : NULL;
 }
 
@@ -128,7 +140,7 @@ static sso_rc read_claim(question_t *q, const sso_json_t *groups)
     }
     for (apr_size_t i = 0; i < count; i++) {
         const char *group = sso_json_text(sso_json_at(groups, i));
-        if (group == NULL || strlen(group) > SSO_MAX_CLAIM_VALUE || sso_has_control(group)) {
+        if (group == NULL || !sso_identity_is_exact(q->ctx->pool, group)) {
             return sso_fail(q->ctx, SSO_R_GROUPS_TYPE, "item %" APR_SIZE_T_FMT, i);
         }
         APR_ARRAY_PUSH(q->members, const char *) = group;
@@ -205,7 +217,7 @@ static sso_rc keep_if_member(question_t *q, const char *group, apr_array_header_
         }
         member = *id != '\0' && is_member(q->members, id);
     }
-    if (member) {
+    if (member && !is_member(kept, group)) {
         APR_ARRAY_PUSH(kept, const char *) = group;
     }
     return SSO_OK;
@@ -236,7 +248,7 @@ sso_rc sso_groups_fill(sso_ctx_t *ctx, const sso_site_t *site, const sso_idtoken
 {
     const sso_group_policy_t *policy = site->groups;
     const sso_json_t *groups = sso_json_get(token->claims, "groups");
-    if (!policy->all && policy->referenced->nelts == 0) {
+    if (policy == NULL || (!policy->all && policy->referenced->nelts == 0)) {
         return SSO_OK;
     }
     question_t q = {.ctx = ctx, .site = site, .token = token};

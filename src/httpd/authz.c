@@ -34,23 +34,53 @@ static apr_array_header_t *split(apr_pool_t *pool, const char *line)
     return words;
 }
 
-static const char *parse_line(cmd_parms *cmd, const char *line, const void **parsed, sso_rule_kind_t kind)
+/* "NAME ~ EXPRESSION". *ret_matcher stays without an expression for other lines. */
+static const char *read_expression(cmd_parms *cmd, const apr_array_header_t *words, sso_matcher_t *ret_matcher)
+{
+    if (words->nelts < 2 || strcmp(sso_text_at(words, 1), "~") != 0) {
+        return NULL;
+    }
+    if (words->nelts != 3 || *sso_text_at(words, 2) == '\0') {
+        return "behind ~ stands one expression; write it in quotes when it has a space";
+    }
+    ret_matcher->expression = ap_pregcomp(cmd->pool, sso_text_at(words, 2), AP_REG_EXTENDED | AP_REG_NOSUB);
+    return ret_matcher->expression != NULL
+               ? NULL
+               : apr_psprintf(cmd->pool, "'%s' is no regular expression", sso_text_at(words, 2));
+}
+
+/* SECURITY: a .htaccess is read by many threads while requests run, long after sessions were made: it can ask only for
+ * what the server's configuration has made them keep. */
+static const char *keep_for_rule(cmd_parms *cmd, const sso_rule_t *rule)
+{
+    if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == NULL) {
+        sso_config_note_rule(cmd->pool, cmd->server, rule);
+        return NULL;
+    }
+    const char *lacking = sso_config_lacks(cmd->pool, cmd->server, rule);
+    return lacking == NULL ? NULL
+                           : apr_psprintf(cmd->pool,
+                                          "no session keeps '%s', since only this .htaccess asks for it; write the "
+                                          "same line in the server's configuration",
+                                          lacking);
+}
+
+static const char *parse_line(cmd_parms *cmd, const char *name, const char *line, const void **parsed,
+                              sso_rule_kind_t kind)
 {
     apr_array_header_t *words = split(cmd->pool, line);
     const sso_rule_t *rule = NULL;
     sso_matcher_t matcher = {regex_fits, NULL};
-    bool expression = kind == SSO_RULE_CLAIM && words->nelts == 3 && strcmp(sso_text_at(words, 1), "~") == 0;
-    if (expression) {
-        matcher.expression = ap_pregcomp(cmd->pool, sso_text_at(words, 2), AP_REG_EXTENDED | AP_REG_NOSUB);
-        if (matcher.expression == NULL) {
-            return apr_psprintf(cmd->pool, "Require: '%s' is no regular expression", sso_text_at(words, 2));
-        }
+    const char *wrong = kind == SSO_RULE_CLAIM ? read_expression(cmd, words, &matcher) : NULL;
+    if (wrong == NULL) {
+        wrong = sso_rule_make(cmd->pool, kind, words, matcher.expression != NULL ? &matcher : NULL, &rule);
     }
-    const char *wrong = sso_rule_make(cmd->pool, kind, words, expression ? &matcher : NULL, &rule);
+    if (wrong == NULL) {
+        wrong = keep_for_rule(cmd, rule);
+    }
     if (wrong != NULL) {
-        return apr_psprintf(cmd->pool, "Require %s: %s", line, wrong);
+        return apr_psprintf(cmd->pool, "Require %s %s: %s", name, line, wrong);
     }
-    sso_config_note_rule(cmd->server, rule);
     *parsed = rule;
     return NULL;
 }
@@ -82,7 +112,7 @@ static authz_status check_rule(request_rec *r, const char *name, const char *lin
 #define PROVIDER(name, text, kind)                                                                                     \
     static const char *parse_##name(cmd_parms *cmd, const char *line, const void **parsed)                             \
     {                                                                                                                  \
-        return parse_line(cmd, line, parsed, kind);                                                                    \
+        return parse_line(cmd, text, line, parsed, kind);                                                              \
     }                                                                                                                  \
     static authz_status check_##name(request_rec *r, const char *line, const void *parsed)                             \
     {                                                                                                                  \

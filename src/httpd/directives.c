@@ -422,7 +422,7 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
         const sso_role_map_t *const *maps = (const void *)value->items->elts;
         const apr_array_header_t *rules = maps[value->items->nelts - 1]->rules;
         for (int i = 0; i < rules->nelts; i++) {
-            sso_config_note_rule(cmd->server, ((const sso_rule_t *const *)(const void *)rules->elts)[i]);
+            sso_config_note_rule(cmd->pool, cmd->server, ((const sso_rule_t *const *)(const void *)rules->elts)[i]);
         }
     }
 }

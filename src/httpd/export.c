@@ -80,9 +80,10 @@ static const char *encode(apr_pool_t *pool, sso_encoding_t encoding, const char 
 const sso_list_t *sso_export_roles(request_rec *r, sso_visit_t *visit)
 {
     const sso_dir_config_t *dir = sso_config_dir(r);
-    if (visit->roles_for != dir) {
+    /* SECURITY: a subrequest's configuration and roles end with it, and another may come to stand at the same place. */
+    if (visit->roles_for != dir || r->main != NULL) {
         visit->roles = sso_roles_of(r->pool, &visit->record, dir->option[SSO_DIR_ROLE].items);
-        visit->roles_for = dir;
+        visit->roles_for = r->main == NULL ? dir : NULL;
     }
     return &visit->roles;
 }

@@ -185,7 +185,7 @@ int sso_hook_auth_checker(request_rec *r)
     sso_log_ctx_init(&ctx, r);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
     (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
-                    visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
+                   visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
     return sso_pages_refuse(r, visit, &ctx, "/");
 }
 

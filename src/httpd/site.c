@@ -134,6 +134,26 @@ static void fill_client(draft_t *draft)
     draft->site->site.scope = scope;
 }
 
+/* SECURITY: every tenant can have a group of that name, with whom its administrators please in it. */
+static void check_group_names(draft_t *draft)
+{
+    const sso_site_t *site = &draft->site->site;
+    const char *tenant = get(draft, SSO_SERVER_TENANT)->first;
+    bool one = site->allowed_tenants != NULL && !site->any_tenant && site->allowed_tenants->nelts == 1;
+    if (tenant == NULL || !sso_tenant_is_several(tenant) || one) {
+        return;
+    }
+    for (int i = 0; i < site->groups->referenced->nelts; i++) {
+        const char *group = sso_text_at(site->groups->referenced, i);
+        if (!sso_is_guid(group)) {
+            complain(draft, "ENTRA4022", SSO_SERVER_TENANT,
+                     "users of several tenants may sign in, and each tenant can have a group named '%s'; write the "
+                     "group's object id",
+                     group);
+        }
+    }
+}
+
 static void fill_groups(draft_t *draft)
 {
     const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
@@ -144,6 +164,7 @@ static void fill_groups(draft_t *draft)
     draft->site->groups.overage = (sso_overage_t)get(draft, SSO_SERVER_GROUP_OVERAGE)->choice;
     draft->site->groups.graph_url = graph->set ? graph->first : cloud->graph_url;
     site->groups = &draft->site->groups;
+    check_group_names(draft);
     const char *scopes = sso_groups_scopes(site->groups);
     if (*scopes != '\0') {
         site->scope = apr_pstrcat(draft->pool, site->scope, " ", scopes, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <apr_cstr.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
@@ -46,6 +47,27 @@ static bool list_has_any_case(const sso_list_t *list, const char *text)
     return false;
 }
 
+/* Whole, without a wildcard or a leading dot: a subdomain is another domain. */
+static bool is_domain(const char *text)
+{
+    apr_size_t len = strlen(text);
+    return strchr(text, '.') != NULL && strstr(text, "..") == NULL && apr_isalnum(text[0]) &&
+           apr_isalnum(text[len - 1]) &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-") == len;
+}
+
+static const char *check_claim(const char *claim)
+{
+    if (*claim == '\0' || strlen(claim) > SSO_MAX_CLAIM_NAME || sso_has_control(claim)) {
+        return "the claim's name is empty, too long, or holds a control character";
+    }
+    /* SECURITY: nOAuth. Any administrator of any tenant can write any address there. */
+    if (strcmp(claim, "email") == 0) {
+        return "email is for display and decides nothing; use preferred_username with one tenant, or oid";
+    }
+    return NULL;
+}
+
 static const char *check_words(apr_pool_t *pool, sso_rule_kind_t kind, const apr_array_header_t *words)
 {
     for (int i = 0; i < words->nelts; i++) {
@@ -56,7 +78,7 @@ static const char *check_words(apr_pool_t *pool, sso_rule_kind_t kind, const apr
         if (kind == SSO_RULE_TENANT && !sso_is_guid(word)) {
             return apr_psprintf(pool, "'%s' is no tenant GUID", word);
         }
-        if (kind == SSO_RULE_DOMAIN && (strchr(word, '.') == NULL || strpbrk(word, "@/ ") != NULL)) {
+        if (kind == SSO_RULE_DOMAIN && !is_domain(word)) {
             return apr_psprintf(pool, "'%s' is no domain; write one like example.com", word);
         }
     }
@@ -81,9 +103,9 @@ const char *sso_rule_make(apr_pool_t *pool, sso_rule_kind_t kind, const apr_arra
             return "the name of a claim is needed, then its values";
         }
         claim = sso_text_at(words, 0);
-        /* SECURITY: nOAuth. Any administrator of any tenant can write any address there. */
-        if (strcmp(claim, "email") == 0) {
-            return "email is for display and decides nothing; use preferred_username with one tenant, or oid";
+        const char *bad_name = check_claim(claim);
+        if (bad_name != NULL) {
+            return bad_name;
         }
         values = apr_array_make(pool, words->nelts, sizeof(const char *));
         for (int i = 1; i < words->nelts; i++) {
@@ -132,8 +154,8 @@ const char *sso_role_map_make(apr_pool_t *pool, const char *role, const apr_arra
                               const sso_role_map_t **ret_map)
 {
     apr_array_header_t *rules = apr_array_make(pool, conditions->nelts, sizeof(const sso_rule_t *));
-    if (*role == '\0' || strchr(role, '=') != NULL || sso_has_control(role)) {
-        return "the role comes first, and its name has no '='";
+    if (*role == '\0' || strchr(role, '=') != NULL || sso_has_control(role) || strlen(role) > SSO_MAX_CLAIM_VALUE) {
+        return "the role comes first, and its name has no '=' and no control character";
     }
     for (int i = 0; i < conditions->nelts; i++) {
         const sso_rule_t *rule = NULL;
@@ -177,7 +199,7 @@ void sso_rule_claims(const sso_rule_t *rule, apr_array_header_t *names)
     if (rule->claim != NULL && !is_field(rule->claim)) {
         add_once(names, rule->claim);
     }
-    if (rule->kind == (int)SSO_RULE_DOMAIN) {
+    if (rule->kind == (int)SSO_RULE_DOMAIN || rule->kind == (int)RULE_USER) {
         add_once(names, "idp");
         add_once(names, "acct");
     }
@@ -185,7 +207,8 @@ void sso_rule_claims(const sso_rule_t *rule, apr_array_header_t *names)
 
 void sso_rule_groups(const sso_rule_t *rule, apr_array_header_t *groups)
 {
-    for (int i = 0; rule->kind == (int)SSO_RULE_GROUP && i < rule->any->nelts; i++) {
+    bool claim = rule->claim != NULL && strcmp(rule->claim, "groups") == 0 && rule->matcher.fits == NULL;
+    for (int i = 0; (rule->kind == (int)SSO_RULE_GROUP || claim) && i < rule->any->nelts; i++) {
         add_once(groups, sso_text_at(rule->any, i));
     }
 }
@@ -248,10 +271,16 @@ static bool is_member(const sso_record_t *record)
 {
     sso_list_t values;
     apr_size_t at = 0;
-    if (sso_record_claim(record, "idp", &values) || strcmp(record->tid, SSO_CONSUMERS_TENANT) == 0) {
+    /* '#' stands in the names that Entra makes for guests: ada_other.example#EXT#@contoso.onmicrosoft.com. */
+    if (sso_record_claim(record, "idp", &values) || apr_cstr_casecmp(record->tid, SSO_CONSUMERS_TENANT) == 0 ||
+        strchr(record->username, '#') != NULL) {
         return false;
     }
-    return !sso_record_claim(record, "acct", &values) || strcmp(sso_list_next(&values, &at), "0") == 0;
+    if (!sso_record_claim(record, "acct", &values)) {
+        return true;
+    }
+    const char *acct = values.count == 1 ? sso_list_next(&values, &at) : NULL;
+    return acct != NULL && strcmp(acct, "0") == 0;
 }
 
 /* SECURITY: exactly one '@' (a@evil.com@corp.com is nobody's), and a whole label: badcorp.com is not corp.com. */
@@ -269,7 +298,8 @@ static bool domain_holds(const sso_rule_t *rule, const sso_record_t *record)
     return false;
 }
 
-/* An object id, an object id with its tenant, or the user name. */
+/* An object id, an object id with its tenant, or the user name of a member: a guest's or a personal account's may be
+ * the same text as a member's, and stand for somebody else. */
 static bool user_holds(const sso_rule_t *rule, const sso_record_t *record)
 {
     const char *user = sso_text_at(rule->any, 0);
@@ -277,7 +307,7 @@ static bool user_holds(const sso_rule_t *rule, const sso_record_t *record)
     if (apr_cstr_casecmpn(user, record->oid, oid) == 0) {
         return user[oid] == '\0' || (user[oid] == '@' && apr_cstr_casecmp(user + oid + 1, record->tid) == 0);
     }
-    return *record->username != '\0' && apr_cstr_casecmp(user, record->username) == 0;
+    return *record->username != '\0' && is_member(record) && apr_cstr_casecmp(user, record->username) == 0;
 }
 
 static bool any_in_list(const sso_rule_t *rule, const sso_list_t *list, bool any_case)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may enter: the rules of `Require entra-…` and the conditions of EntraRole, as pure questions to a session record. */
+/* Who may enter: the rules of `Require entra-…` and the conditions of EntraRole, as pure questions to a session record.
+ */
 #pragma once
 
 #include <apr_tables.h>
@@ -24,8 +25,8 @@ typedef struct {
 /* One condition. Immutable; made while the configuration is read. */
 typedef struct sso_rule_t sso_rule_t;
 
-/* Makes a rule of words (const char *). For SSO_RULE_CLAIM the first word is the claim's name; with matcher the rest is its
- * expression. Returns NULL when good, else what is wrong, for the administrator. */
+/* Makes a rule of words (const char *). For SSO_RULE_CLAIM the first word is the claim's name; with matcher the rest is
+ * its expression. Returns NULL when good, else what is wrong, for the administrator. */
 const char *sso_rule_make(apr_pool_t *pool, sso_rule_kind_t kind, const apr_array_header_t *words,
                           const sso_matcher_t *matcher, const sso_rule_t **ret_rule);
 
@@ -43,8 +44,8 @@ const char *sso_role_map_make(apr_pool_t *pool, const char *role, const apr_arra
 void sso_rule_claims(const sso_rule_t *rule, apr_array_header_t *names);
 void sso_rule_groups(const sso_rule_t *rule, apr_array_header_t *groups);
 
-/* The roles of a session here: those of the token, then those that maps (const sso_role_map_t *, may be NULL) give, each
- * once. Without maps the record's own list, no copy. */
+/* The roles of a session here: those of the token, then those that maps (const sso_role_map_t *, may be NULL) give,
+ * each once. Without maps the record's own list, no copy. */
 sso_list_t sso_roles_of(apr_pool_t *pool, const sso_record_t *record, const apr_array_header_t *maps);
 
 /* The answer; roles is what sso_roles_of gave. What the record does not hold is a no. */
