@@ -9,6 +9,7 @@
 #include <http_request.h>
 #include <mod_auth.h>
 
+#include "httpd/authz.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/directives.h"
@@ -17,7 +18,6 @@
 
 static void register_hooks(apr_pool_t *pool)
 {
-    (void)pool;
     /* Configuration: every mistake at configtest already; the dump only there. */
     ap_hook_check_config(sso_config_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(sso_config_dump, NULL, NULL, APR_HOOK_MIDDLE);
@@ -37,6 +37,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_authn(sso_hook_check_authn, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     /* Before mod_authz_core, whose decision it asks for and explains. */
     ap_hook_check_authz(sso_hook_auth_checker, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    sso_authz_register(pool);
     /* Before mod_headers, so that RequestHeader can build on what we set. */
     ap_hook_fixups(sso_hook_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy's handler. */

@@ -20,6 +20,11 @@
 #define SSO_RSA_MIN_BITS 2048
 #define SSO_RSA_MAX_BITS 8192
 
+/* Answers of Graph: a page of 999 groups with names; and how many groups of one user are read. */
+#define SSO_MAX_GRAPH_RESPONSE (512 * 1024)
+#define SSO_MAX_GRAPH_GROUPS 20000
+#define SSO_MAX_GRAPH_PAGES 40
+
 /* Claims kept in a session. A name and a value, and the items of a list. */
 #define SSO_MAX_CLAIM_NAME 120
 #define SSO_MAX_CLAIM_VALUE 4096

@@ -9,6 +9,10 @@
 #include "entra/credential.h"
 #include "session/session.h"
 
+/* Of flow/groups.h. */
+typedef struct sso_group_policy_t sso_group_policy_t;
+typedef struct sso_group_names_t sso_group_names_t;
+
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
  * is of the process. */
 typedef struct {
@@ -24,6 +28,8 @@ typedef struct {
     const char *path;                 /* EntraPath, "/.entra" */
     const char *redirect_uri;         /* origin + path + "/callback" */
     const apr_array_header_t *claims; /* further claims that a session keeps, const char * */
+    const sso_group_policy_t *groups; /* NULL: no groups are kept */
+    sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
 } sso_site_t;
 

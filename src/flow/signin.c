@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
+#include "flow/groups.h"
 #include "flow/state.h"
 #include "session/identity.h"
 
@@ -265,7 +266,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     if (rc == SSO_OK) {
         rc = sso_identity_fill(ctx, &token, site->claims, record);
     }
-    return rc;
+    return rc != SSO_OK ? rc : sso_groups_fill(ctx, site, &token, tokens.access_token, record);
 }
 
 static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_login_t *login,

@@ -5,11 +5,13 @@
 #include "httpd/config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <http_core.h>
 
 #include <apr_strings.h>
 
+#include "base/bytes.h"
 #include "httpd/directives.h"
 #include "httpd/site.h"
 
@@ -20,9 +22,36 @@ void *sso_config_make_server(apr_pool_t *pool, server_rec *server)
     (void)server;
     sso_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
     config->claims = apr_array_make(pool, 4, sizeof(const char *));
+    /* SECURITY: who is a guest must be known of every session, also of one that is older than the first rule to ask. */
+    APR_ARRAY_PUSH(config->claims, const char *) = "idp";
+    APR_ARRAY_PUSH(config->claims, const char *) = "acct";
+    config->groups = apr_array_make(pool, 4, sizeof(const char *));
     config->names = apr_array_make(pool, 4, sizeof(const char *));
     sso_defaults_server(pool, config->option);
     return config;
+}
+
+static bool has_text(const apr_array_header_t *texts, const char *text)
+{
+    for (int i = 0; i < texts->nelts; i++) {
+        if (strcmp(sso_text_at(texts, i), text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What both name is named once: a session keeps it once, and Graph is asked about it once. */
+static apr_array_header_t *join_texts(apr_pool_t *pool, const apr_array_header_t *outer,
+                                      const apr_array_header_t *inner)
+{
+    apr_array_header_t *texts = apr_array_copy(pool, outer);
+    for (int i = 0; i < inner->nelts; i++) {
+        if (!has_text(texts, sso_text_at(inner, i))) {
+            APR_ARRAY_PUSH(texts, const char *) = sso_text_at(inner, i);
+        }
+    }
+    return texts;
 }
 
 static bool is_credential(int option)
@@ -44,8 +73,9 @@ void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
         bool take_inner = inner->option[i].set || (own_credential && is_credential(i));
         config->option[i] = take_inner ? inner->option[i] : outer->option[i];
     }
-    config->claims = apr_array_append(pool, outer->claims, inner->claims);
-    config->names = apr_array_append(pool, outer->names, inner->names);
+    config->claims = join_texts(pool, outer->claims, inner->claims);
+    config->groups = join_texts(pool, outer->groups, inner->groups);
+    config->names = join_texts(pool, outer->names, inner->names);
     return config;
 }
 
@@ -65,7 +95,7 @@ void *sso_config_merge_dir(apr_pool_t *pool, void *base, void *add)
     for (int i = 0; i < SSO_DIR_OPTIONS; i++) {
         if (!inner->option[i].set) {
             config->option[i] = outer->option[i];
-        } else if (i == SSO_DIR_HEADER || i == SSO_DIR_ENV) {
+        } else if (i == SSO_DIR_HEADER || i == SSO_DIR_ENV || i == SSO_DIR_ROLE) {
             /* These add to what the outer section sets; of one name the inner line comes later and counts. */
             if (outer->option[i].set) {
                 config->option[i].items = apr_array_append(pool, outer->option[i].items, inner->option[i].items);
@@ -88,6 +118,39 @@ const sso_dir_config_t *sso_config_dir(const request_rec *r)
 const sso_value_t *sso_config_get(const sso_server_config_t *config, sso_server_option_t option)
 {
     return &config->option[option];
+}
+
+void sso_config_note_rule(apr_pool_t *pool, server_rec *server, const sso_rule_t *rule)
+{
+    sso_server_config_t *config = sso_config_server(server);
+    if (config == NULL) {
+        /* A Require line is of another module, so httpd has made nothing of ours for a virtual host without directives
+         * of ours. */
+        config = sso_config_make_server(pool, server);
+        ap_set_module_config(server->module_config, &entra_sso_module, config);
+    }
+    sso_rule_claims(rule, config->claims);
+    sso_rule_groups(rule, config->groups);
+}
+
+const char *sso_config_lacks(apr_pool_t *pool, const server_rec *server, const sso_rule_t *rule)
+{
+    const sso_server_config_t *config = sso_config_server(server);
+    apr_array_header_t *claims = apr_array_make(pool, 2, sizeof(const char *));
+    apr_array_header_t *groups = apr_array_make(pool, 2, sizeof(const char *));
+    sso_rule_claims(rule, claims);
+    sso_rule_groups(rule, groups);
+    for (int i = 0; i < claims->nelts; i++) {
+        if (!has_text(config->claims, sso_text_at(claims, i))) {
+            return sso_text_at(claims, i);
+        }
+    }
+    for (int i = 0; i < groups->nelts; i++) {
+        if (!has_text(config->groups, sso_text_at(groups, i))) {
+            return sso_text_at(groups, i);
+        }
+    }
+    return NULL;
 }
 
 static void dump_server(apr_file_t *out, const server_rec *server)

@@ -6,6 +6,7 @@
 #include <http_config.h>
 
 #include "base/result.h"
+#include "session/entitle.h"
 #include "session/template.h"
 
 typedef enum {
@@ -38,8 +39,9 @@ typedef struct {
     apr_interval_time_t span;
     apr_interval_time_t span2;
     int choice;
-    const void *object;              /* sso_origin_t, sso_cloud_t, sso_remote_user_t */
-    const apr_array_header_t *items; /* const char *; sso_export_item_t for EntraHeader and EntraEnv */
+    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t */
+    /* const char *; sso_export_item_t for EntraHeader and EntraEnv; const sso_role_map_t * for EntraRole */
+    const apr_array_header_t *items;
 } sso_value_t;
 
 typedef struct sso_site_config_t sso_site_config_t;
@@ -47,6 +49,7 @@ typedef struct sso_site_config_t sso_site_config_t;
 typedef struct {
     sso_value_t option[SSO_SERVER_OPTIONS];
     apr_array_header_t *claims; /* const char *: named by any template of this server */
+    apr_array_header_t *groups; /* const char *: named by any Require entra-group or EntraRole of this server */
     apr_array_header_t *names;  /* const char *: request headers and variables that any EntraHeader or EntraEnv sets */
     sso_site_config_t *site;    /* made after the configuration is read; NULL when this server has no Entra */
     bool used;                  /* AuthType Entra stands somewhere in it */
@@ -80,6 +83,12 @@ void *sso_config_merge_dir(apr_pool_t *pool, void *base, void *add);
 
 sso_server_config_t *sso_config_server(const server_rec *server);
 const sso_dir_config_t *sso_config_dir(const request_rec *r);
+
+/* Notes what a session of server must keep so that rule can be asked. While the configuration is read. */
+void sso_config_note_rule(apr_pool_t *pool, server_rec *server, const sso_rule_t *rule);
+/* The first claim or group that the rule asks for and that no session of server keeps; NULL when all are kept. For a
+ * .htaccess, which is read while requests run and can note nothing. */
+const char *sso_config_lacks(apr_pool_t *pool, const server_rec *server, const sso_rule_t *rule);
 
 /* The one value of a server option, default included. */
 const sso_value_t *sso_config_get(const sso_server_config_t *config, sso_server_option_t option);

@@ -324,6 +324,36 @@ static const char *parse_VARIABLE(apr_pool_t *pool, int argc, const char *const 
     return add_item(pool, value, argv[0], argv[1], SSO_ENCODING_UTF8);
 }
 
+static const char *parse_GROUPS(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    static const char *const WORDS[] = {"referenced", "all", NULL};
+    (void)argc;
+    return parse_choice(pool, argv[0], WORDS, &value->choice);
+}
+
+/* In the order of sso_overage_t. */
+static const char *parse_OVERAGE(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    static const char *const WORDS[] = {"graph", "deny", "ignore", NULL};
+    (void)argc;
+    return parse_choice(pool, argv[0], WORDS, &value->choice);
+}
+
+static const char *parse_ROLE_MAP(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    apr_array_header_t *maps = value->items != NULL ? apr_array_copy(pool, value->items)
+                                                    : apr_array_make(pool, 2, sizeof(const sso_role_map_t *));
+    apr_array_header_t *conditions = apr_array_make(pool, argc, sizeof(const char *));
+    for (int i = 1; i < argc; i++) {
+        APR_ARRAY_PUSH(conditions, const char *) = argv[i];
+    }
+    const sso_role_map_t *map = NULL;
+    const char *wrong = sso_role_map_make(pool, argv[0], conditions, &map);
+    APR_ARRAY_PUSH(maps, const sso_role_map_t *) = map;
+    value->items = maps;
+    return wrong;
+}
+
 /* ---- the table ---- */
 
 typedef struct {
@@ -366,7 +396,7 @@ static const char *join(apr_pool_t *pool, int argc, const char *const argv[])
 static const char *read_value(apr_pool_t *pool, const option_t *row, int argc, const char *const argv[],
                               sso_value_t *value)
 {
-    /* Only EntraHeader and EntraEnv build upon earlier lines of the same section. */
+    /* Only EntraHeader, EntraEnv and EntraRole build upon earlier lines of the same section. */
     const apr_array_header_t *items =
         value->set && row->parse != parse_TENANTS && row->parse != parse_SCOPES ? value->items : NULL;
     memset(value, 0, sizeof(*value));
@@ -388,6 +418,12 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
         const sso_export_item_t *item = &items[value->items->nelts - 1];
         sso_template_claims(item->template, server->claims);
         APR_ARRAY_PUSH(server->names, const char *) = item->name;
+    } else if (row->parse == parse_ROLE_MAP) {
+        const sso_role_map_t *const *maps = (const void *)value->items->elts;
+        const apr_array_header_t *rules = maps[value->items->nelts - 1]->rules;
+        for (int i = 0; i < rules->nelts; i++) {
+            sso_config_note_rule(cmd->pool, cmd->server, ((const sso_rule_t *const *)(const void *)rules->elts)[i]);
+        }
     }
 }
 

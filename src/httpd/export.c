@@ -77,6 +77,17 @@ static const char *encode(apr_pool_t *pool, sso_encoding_t encoding, const char 
     return value;
 }
 
+const sso_list_t *sso_export_roles(request_rec *r, sso_visit_t *visit)
+{
+    const sso_dir_config_t *dir = sso_config_dir(r);
+    /* SECURITY: a subrequest's configuration and roles end with it, and another may come to stand at the same place. */
+    if (visit->roles_for != dir || r->main != NULL) {
+        visit->roles = sso_roles_of(r->pool, &visit->record, dir->option[SSO_DIR_ROLE].items);
+        visit->roles_for = r->main == NULL ? dir : NULL;
+    }
+    return &visit->roles;
+}
+
 static void set_pair(request_rec *r, bool headers, const char *header, const char *variable, const char *value)
 {
     if (value == NULL || *value == '\0') {
@@ -90,14 +101,15 @@ static void set_pair(request_rec *r, bool headers, const char *header, const cha
     }
 }
 
-static void set_defaults(request_rec *r, const sso_record_t *record, bool headers, const char *separator)
+static void set_defaults(request_rec *r, const sso_record_t *record, const sso_list_t *roles, bool headers,
+                         const char *separator)
 {
     set_pair(r, headers, "X-Entra-User", NULL, r->user);
     set_pair(r, headers, "X-Entra-Name", "ENTRA_NAME", record->name);
     set_pair(r, headers, "X-Entra-Email", "ENTRA_EMAIL", record->email);
     set_pair(r, headers, "X-Entra-Object-Id", "ENTRA_OID", record->oid);
     set_pair(r, headers, "X-Entra-Tenant-Id", "ENTRA_TID", record->tid);
-    set_pair(r, headers, "X-Entra-Roles", "ENTRA_ROLES", sso_list_join(r->pool, &record->roles, separator));
+    set_pair(r, headers, "X-Entra-Roles", "ENTRA_ROLES", sso_list_join(r->pool, roles, separator));
     set_pair(r, headers, "X-Entra-Groups", "ENTRA_GROUPS", sso_list_join(r->pool, &record->groups, separator));
 }
 
@@ -117,7 +129,7 @@ static void set_items(request_rec *r, const sso_value_t *option, const sso_recor
     }
 }
 
-sso_rc sso_export_identity(request_rec *r, sso_ctx_t *ctx, const sso_visit_t *visit)
+sso_rc sso_export_identity(request_rec *r, sso_ctx_t *ctx, sso_visit_t *visit)
 {
     const sso_dir_config_t *dir = sso_config_dir(r);
     const char *separator = dir->option[SSO_DIR_LIST_SEPARATOR].first;
@@ -127,7 +139,8 @@ sso_rc sso_export_identity(request_rec *r, sso_ctx_t *ctx, const sso_visit_t *vi
     }
     r->user = apr_pstrdup(r->pool, user);
     r->ap_auth_type = apr_pstrdup(r->pool, "Entra");
-    set_defaults(r, &visit->record, dir->option[SSO_DIR_HEADERS].choice == SSO_HEADERS_DEFAULT, separator);
+    set_defaults(r, &visit->record, sso_export_roles(r, visit),
+                 dir->option[SSO_DIR_HEADERS].choice == SSO_HEADERS_DEFAULT, separator);
     set_items(r, &dir->option[SSO_DIR_HEADER], &visit->record, separator, r->headers_in);
     set_items(r, &dir->option[SSO_DIR_ENV], &visit->record, separator, r->subprocess_env);
     return SSO_OK;

@@ -171,6 +171,7 @@ int sso_hook_auth_checker(request_rec *r)
     }
     /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so
      * the others decide first, and the meaning of their no is made plain here. */
+    visit->grounds = NULL;
     visit->asking_others = true;
     int status = ap_run_auth_checker(r);
     visit->asking_others = false;
@@ -183,7 +184,8 @@ int sso_hook_auth_checker(request_rec *r)
     sso_ctx_t ctx;
     sso_log_ctx_init(&ctx, r);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s", visit->record.oid, sso_printable(r->pool, r->uri));
+    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
+                   visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
     return sso_pages_refuse(r, visit, &ctx, "/");
 }
 

@@ -215,7 +215,8 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         sso_site_config_t *site = sso_config_server(s)->site;
         if (site != NULL) {
-            site->site.authority = authority_of(made, pchild, site, http);
+            site->site.group_names = sso_group_names_make(pchild);
+            site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }
 }

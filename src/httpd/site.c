@@ -134,6 +134,43 @@ static void fill_client(draft_t *draft)
     draft->site->site.scope = scope;
 }
 
+/* SECURITY: every tenant can have a group of that name, with whom its administrators please in it. */
+static void check_group_names(draft_t *draft)
+{
+    const sso_site_t *site = &draft->site->site;
+    const char *tenant = get(draft, SSO_SERVER_TENANT)->first;
+    bool one = site->allowed_tenants != NULL && !site->any_tenant && site->allowed_tenants->nelts == 1;
+    if (tenant == NULL || !sso_tenant_is_several(tenant) || one) {
+        return;
+    }
+    for (int i = 0; i < site->groups->referenced->nelts; i++) {
+        const char *group = sso_text_at(site->groups->referenced, i);
+        if (!sso_is_guid(group)) {
+            complain(draft, "ENTRA4022", SSO_SERVER_TENANT,
+                     "users of several tenants may sign in, and each tenant can have a group named '%s'; write the "
+                     "group's object id",
+                     group);
+        }
+    }
+}
+
+static void fill_groups(draft_t *draft)
+{
+    const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
+    const sso_value_t *graph = get(draft, SSO_SERVER_GRAPH_URL);
+    sso_site_t *site = &draft->site->site;
+    draft->site->groups.referenced = draft->config->groups;
+    draft->site->groups.all = get(draft, SSO_SERVER_GROUPS)->choice == 1;
+    draft->site->groups.overage = (sso_overage_t)get(draft, SSO_SERVER_GROUP_OVERAGE)->choice;
+    draft->site->groups.graph_url = graph->set ? graph->first : cloud->graph_url;
+    site->groups = &draft->site->groups;
+    check_group_names(draft);
+    const char *scopes = sso_groups_scopes(site->groups);
+    if (*scopes != '\0') {
+        site->scope = apr_pstrcat(draft->pool, site->scope, " ", scopes, NULL);
+    }
+}
+
 static void fill_secret(draft_t *draft, const char *source)
 {
     const char *secret;
@@ -409,6 +446,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     sso_ctx_init(&draft.ctx, pool, sso_clock_now());
     fill_tenant(&draft);
     fill_client(&draft);
+    fill_groups(&draft);
     fill_credential(&draft);
     fill_origin(&draft);
     fill_session(&draft);

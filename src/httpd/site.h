@@ -3,6 +3,7 @@
 #pragma once
 
 #include "flow/flow.h"
+#include "flow/groups.h"
 #include "httpd/config.h"
 #include "httpd/scrub.h"
 
@@ -13,6 +14,7 @@ struct sso_site_config_t {
     const char *authority_key;         /* equal for virtual hosts that share one authority */
     const sso_template_t *remote_user; /* default of EntraRemoteUser */
     const sso_scrub_t *scrub;
+    sso_group_policy_t groups;
     const char *key_file;
     const server_rec *server;
 };

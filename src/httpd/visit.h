@@ -19,7 +19,10 @@ typedef struct {
     sso_record_t record;         /* valid with SSO_VISIT_SESSION */
     sso_fault_t fault;           /* why there is no session */
     bool touched;                /* a fresh session cookie goes out with this response */
-    bool asking_others;          /* inside our own call of the other authorization modules */
+    sso_list_t roles;            /* those of the token and of EntraRole, as of roles_for */
+    const sso_dir_config_t *roles_for;
+    const char *grounds; /* which rules said no, for the log; NULL for none */
+    bool asking_others;  /* inside our own call of the other authorization modules */
 } sso_visit_t;
 
 /* The visit of this request or of the one it stems from; NULL where the server has no Entra. */

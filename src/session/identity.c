@@ -29,11 +29,10 @@ static bool is_clean(apr_pool_t *pool, const char *text)
     return strcmp(without_controls(pool, text), text) == 0;
 }
 
-/* A name that decides something: the same text must not come out of two different claims. */
-static bool is_exact(apr_pool_t *pool, const char *text)
+bool sso_identity_is_exact(apr_pool_t *pool, const char *text)
 {
     apr_size_t len = strlen(text);
-    return len > 0 && text[0] != ' ' && text[len - 1] != ' ' && is_clean(pool, text);
+    return len > 0 && len <= SSO_MAX_CLAIM_VALUE && text[0] != ' ' && text[len - 1] != ' ' && is_clean(pool, text);
 }
 
 static sso_rc fill_display(sso_ctx_t *ctx, const sso_idtoken_t *token, const char *claim, const char **ret_text)
@@ -53,7 +52,7 @@ static sso_rc fill_username(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_reco
         record->username = "";
         return SSO_OK;
     }
-    if (strlen(text) > SSO_MAX_CLAIM_VALUE || !is_exact(ctx->pool, text)) {
+    if (!sso_identity_is_exact(ctx->pool, text)) {
         return sso_fail(ctx, SSO_R_IDENTITY_CLAIM,
                         "preferred_username is too long, or begins or ends with a space, "
                         "or holds a control character");
@@ -76,7 +75,7 @@ static sso_rc fill_roles(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_record_
     }
     for (apr_size_t i = 0; i < count; i++) {
         const char *role = sso_json_text(sso_json_at(roles, i));
-        if (role == NULL || strlen(role) > SSO_MAX_CLAIM_VALUE || !is_exact(ctx->pool, role)) {
+        if (role == NULL || !sso_identity_is_exact(ctx->pool, role)) {
             return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "a role is no plain text");
         }
         APR_ARRAY_PUSH(items, const char *) = role;

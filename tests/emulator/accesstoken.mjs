@@ -29,14 +29,14 @@ export function accessTokenClaims(world, client, user, { audience, scopes, lifet
   if (!user) return { ...claims, idtyp: 'app', oid: client.id, sub: client.id, roles: client.appRoles ?? [] };
   Object.assign(claims, { oid: user.oid, sub: pairwiseSub(user, client.id), name: user.name, preferred_username: user.upn, scp: scopes.join(' ') });
   if (user.roles.length) claims.roles = user.roles;
-  return { ...claims, ...groupClaims(user, client), ...(grant.cae ? { xms_cc: ['cp1'] } : {}), ...(grant.sid ? { sid: grant.sid } : {}) };
+  return { ...claims, ...groupClaims(world, user, client), ...(grant.cae ? { xms_cc: ['cp1'] } : {}), ...(grant.sid ? { sid: grant.sid } : {}) };
 }
 
 /**
  * As with the real ones, the signature of a token for Graph covers something else than what is sent, so a
  * client that checks it fails. Graph itself knows what was signed.
  */
-function signForGraph(world, tenant, claims) {
+export function signForGraph(world, tenant, claims) {
   const key = signingKey(world.keys, tenant);
   const header = { typ: 'JWT', nonce: randomBytes(32).toString('base64url'), alg: 'RS256', kid: key.kid };
   return compact(JSON.stringify(header), JSON.stringify(claims), (input) => signatureOf('RS256', Buffer.concat([input, Buffer.from('.graph')]), key.privateKey));

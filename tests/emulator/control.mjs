@@ -2,13 +2,15 @@
 // The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
 
 import { randomUUID } from 'node:crypto';
-import { accessTokenClaims } from './accesstoken.mjs';
+import { accessTokenClaims, signForGraph } from './accesstoken.mjs';
 import { addFault } from './faults.mjs';
 import { checkShape, makeToken } from './forge.mjs';
+import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
 import { idTokenClaims } from './idtoken.mjs';
 import { keyAction } from './keycontrol.mjs';
 import { oddBody } from './oddbody.mjs';
 import { json } from './reply.mjs';
+import { GRAPH } from './scopes.mjs';
 import { unseal } from './seal.mjs';
 import { reportStats } from './stats.mjs';
 import { currentSerial } from './token.mjs';
@@ -62,7 +64,7 @@ function dropAccounts(world, user) {
   for (const session of world.sessions.values()) session.accounts = session.accounts.filter((account) => account.user !== user);
 }
 
-/** A token without a sign-in, for tests of what accepts tokens. Graph is not a resource here. */
+/** A token without a sign-in, for tests of what accepts tokens. One for Graph is always a good one. */
 function mint(world, { kind = 'id', user = 'ada', client_id: id = world.clients[0].id, resource = id, scopes = [], nonce, shape = {} }) {
   const client = world.clients.find((c) => c.id === id);
   if (!client) throw new Error(`there is no client '${id}'`);
@@ -72,7 +74,8 @@ function mint(world, { kind = 'id', user = 'ada', client_id: id = world.clients[
   const claims = kind === 'id'
     ? idTokenClaims(world, client, person, grant)
     : accessTokenClaims(world, client, person, { audience: resource, scopes, lifetime: 3600, grant });
-  return { token: makeToken(world, client, tid, claims, shape) };
+  const forGraph = kind !== 'id' && resource === GRAPH;
+  return { token: forGraph ? signForGraph(world, tid, claims) : makeToken(world, client, tid, claims, shape) };
 }
 
 function signOutEverywhere(world) {
@@ -104,6 +107,10 @@ const CALLS = {
   'DELETE authorize': (world) => setShape('authorize')(world, {}),
   'POST discovery': setShape('discovery', (world, shape) => oddBody(shape)),
   'DELETE discovery': (world) => setShape('discovery')(world, {}),
+  'POST graph': setGraph,
+  'GET graph': getGraph,
+  'DELETE graph': clearGraph,
+  'POST group': changeGroup,
   'POST keys': keyAction,
   'GET keys': (world) => keyAction(world, { action: 'list' }),
   'POST client': changeClient,

@@ -2,6 +2,7 @@
 // The claims of ID tokens, as Entra puts them together for a user, a client and a scope.
 
 import { createHash, randomBytes } from 'node:crypto';
+import { claimedGroups } from './membership.mjs';
 import { CONSUMERS } from './tenants.mjs';
 import { loginHintOf } from './world.mjs';
 
@@ -37,9 +38,10 @@ function sessionClaims(grant, user, optional) {
 }
 
 /** `groups`, or past the limit the pointer to somewhere else and no `groups` at all. */
-export function groupClaims(user, client) {
-  if (!client.groupMembershipClaims || user.groups.length === 0) return {};
-  if (user.groups.length <= GROUP_LIMIT) return { groups: user.groups };
+export function groupClaims(world, user, client) {
+  const groups = claimedGroups(world, user, client.groupMembershipClaims);
+  if (groups.length === 0) return {};
+  if (groups.length <= GROUP_LIMIT) return { groups };
   // The retired Azure AD Graph address is what Entra really sends; a client must not call it.
   const endpoint = `https://graph.windows.net/${user.tenant}/users/${user.oid}/getMemberObjects`;
   return { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint } } };
@@ -56,7 +58,7 @@ export function idTokenClaims(world, client, user, grant) {
   Object.assign(claims, { sub: pairwiseSub(user, client.id), tid: user.tenant });
   Object.assign(claims, sessionClaims(grant, user, optional));
   if (user.roles.length) claims.roles = user.roles;
-  Object.assign(claims, groupClaims(user, client));
+  Object.assign(claims, groupClaims(world, user, client));
   return { ...claims, ...user.claims, ...opaqueClaims(), ver: '2.0' };
 }
 

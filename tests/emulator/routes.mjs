@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which path is which endpoint. Microsoft Graph, when it is emulated, is one more line here and a folder of its own.
+// Which path is which endpoint.
 
 import { authorize, login } from './authorize.mjs';
 import { discovery, keyDocument } from './discovery.mjs';
 import { EntraError, errorJson, sentenceOf } from './errors.mjs';
+import { graph } from './graph/graph.mjs';
 import { publicJwk, spareKey } from './keys.mjs';
 import { logout } from './logout.mjs';
 import { codePage, errorPage } from './pages.mjs';
@@ -28,10 +29,15 @@ const FIXED_ROUTES = {
   '/_attacker/certificate': { endpoint: 'attacker', handle: ({ emu }) => text(200, toPem(spareKey(emu.keys, 'attacker').der)) },
 };
 
+// Microsoft Graph has paths of its own behind this.
+const GRAPH_ROUTE = { endpoint: 'graph', handle: graph };
+const GRAPH_PATH = '/v1.0/';
+
 const NOT_FOUND = { endpoint: 'unknown', handle: () => text(404, 'Not found\n') };
 
 /** {route, segment}: what answers this path. */
 export function findRoute(pathname) {
+  if (pathname.startsWith(GRAPH_PATH)) return { route: GRAPH_ROUTE };
   if (FIXED_ROUTES[pathname]) return { route: FIXED_ROUTES[pathname] };
   const [, segment, rest] = /^\/([^/]+)(\/.*)$/.exec(pathname) ?? [];
   const route = Object.hasOwn(TENANT_ROUTES, rest ?? '') ? TENANT_ROUTES[rest] : undefined;

@@ -75,7 +75,7 @@ async function serveProtocol(world, req, res, url) {
   const isForm = (req.headers['content-type'] ?? '').includes('application/x-www-form-urlencoded');
   const ctx = contextOf(world, req, url, segment, isForm ? body : '');
   Object.assign(record, { form: [...ctx.form.keys()], grantType: ctx.form.get('grant_type') ?? undefined, correlationId: ctx.correlationId });
-  ctx.record = record;
+  Object.assign(ctx, { record, body });
   const played = await playFault(world, route.endpoint, req, res);
   if (played === 'handled') {
     record.status = 'fault';

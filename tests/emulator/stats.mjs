@@ -3,7 +3,7 @@
 
 const KEPT = 200;
 const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'code_verifiers', 'nonces', 'states'];
-const BACK_CHANNEL = ['discovery', 'keys', 'token'];
+const BACK_CHANNEL = ['discovery', 'keys', 'token', 'graph'];
 
 export function createStats(previous) {
   return {
@@ -13,6 +13,7 @@ export function createStats(previous) {
     used: new Set(),
     byEndpoint: {},
     endpoints: {},
+    graph: {},
     requests: [],
     secrets: Object.fromEntries(SECRET_KINDS.map((kind) => [kind, []])),
   };
@@ -30,6 +31,14 @@ export function recordRequest(stats, socketId, record) {
   keep(stats.requests, record);
 }
 
+/** A question that reached Graph: how often each was asked, about how many groups, and how it ended. */
+export function recordGraph(stats, operation, status, ids = 0) {
+  const counts = (stats.graph[operation] ??= { calls: 0, ids: 0, statuses: {} });
+  counts.calls += 1;
+  counts.ids += ids;
+  counts.statuses[status] = (counts.statuses[status] ?? 0) + 1;
+}
+
 export function recordSecret(stats, kind, value) {
   if (value) keep(stats.secrets[kind], value);
 }
@@ -40,6 +49,7 @@ export function reportStats(stats) {
   const byEndpoint = Object.fromEntries(Object.entries(stats.byEndpoint).map(([name, set]) => [name, set.size]));
   return {
     endpoints: { ...stats.endpoints },
+    graph: structuredClone(stats.graph),
     connections: {
       accepted: stats.accepted,
       open: stats.open.size,

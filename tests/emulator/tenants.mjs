@@ -26,18 +26,39 @@ export function guidOf(name) {
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join('-');
 }
 
-const group = (key, name) => ({ key, id: guidOf(`group:${key}`), name, tenant: CONTOSO, securityEnabled: true });
+// A member of the directory that people and groups can be in. `memberOf` holds ids, as the `groups` of users do.
+const entry = (kind, key, name, more = {}) => ({
+  key, id: guidOf(`${kind}:${key}`), kind, name, tenant: CONTOSO, securityEnabled: kind === 'group', memberOf: [], ...more,
+});
+const group = (key, name, more) => entry('group', key, name, more);
 
 const manyGroups = Array.from({ length: 249 }, (_, i) => {
   const number = String(i + 1).padStart(3, '0');
   return group(`many${number}`, `Project ${number}`);
 });
 
+const maxGroups = Array.from({ length: 5000 }, (_, i) => {
+  const number = String(i + 1).padStart(4, '0');
+  return group(`max${number}`, `Mailing ${number}`);
+});
+
+// Groups, and what Graph mixes with them: directory roles and administrative units.
 export const groups = [
-  { ...group('staff', 'All staff'), id: '0f1e2d3c-4b5a-4968-8776-655443322110' },
+  group('staff', 'All staff', { id: '0f1e2d3c-4b5a-4968-8776-655443322110' }),
   group('finance', 'Finance'),
   group('intranet', 'Intranet editors'),
+  group('engineering', 'Engineering'),
+  group('platform', 'Platform team', { memberOf: [guidOf('group:engineering')] }),
+  group('oncall', "O'Brien's on-call team", { memberOf: [guidOf('group:platform')] }),
+  group('social', 'Social club', { securityEnabled: false }),
+  group('twin1', 'Twins'),
+  group('twin2', 'TWINS'),
+  group('cooks', 'Ärzte & Köche'),
+  group('fabfinance', 'Finance', { tenant: FABRIKAM }),
+  entry('directoryRole', 'readers', 'Directory Readers'),
+  entry('administrativeUnit', 'north', 'North'),
   ...manyGroups,
+  ...maxGroups,
 ];
 
 const groupId = (key) => groups.find((g) => g.key === key).id;
@@ -73,6 +94,12 @@ export const users = [
     groups: ['staff', ...manyGroups.map((g) => g.key)].map(groupId),
     note: '250 groups: overage',
   }),
+  member('nell', 'Nell', 'Nested', {
+    roles: ['app.reader'],
+    groups: ['oncall', 'social', 'readers', 'north'].map(groupId),
+    note: 'groups within groups, a role and an administrative unit',
+  }),
+  member('max', 'Max', 'Groups', { roles: ['app.reader'], groups: maxGroups.map((g) => g.id), note: '5000 groups' }),
   member('guest', 'Grace', 'Guest', {
     upn: 'grace@partner.example',
     email: 'grace@partner.example',

@@ -13,6 +13,8 @@ const LIMITS = {
   refreshTokenSeconds: 90 * 24 * 3600,
   // Entra's loop detector, 15 there; off here because tests repeat requests on purpose.
   loopLimit: 0,
+  // As many ids as getMemberGroups and getMemberObjects give at most.
+  memberIds: 11000,
 };
 
 export async function createWorld(options) {
@@ -32,7 +34,9 @@ export async function createWorld(options) {
 /** Everything back to its start values; the signing keys stay, so a client's cached keys remain good. */
 export function resetWorld(world) {
   const { config = {}, auto = null } = world.options;
-  const copy = structuredClone({ tenants: data.tenants, clients: data.clients, users: data.users, groups: data.groups });
+  const copy = structuredClone({ tenants: data.tenants, clients: data.clients, users: data.users });
+  // Thousands, hence copied flat; control calls replace members and change none within.
+  copy.groups = data.groups.map((group) => ({ ...group }));
   Object.assign(world, copy, {
     clockOffset: 0,
     limits: { ...LIMITS, ...config.limits },
@@ -42,7 +46,8 @@ export function resetWorld(world) {
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, authorize: null, discovery: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, authorize: null, discovery: null, graph: null },
+    graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),
   });

@@ -9,13 +9,17 @@ UNIT_TESTS = \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
+	tests/unit/test_entitle \
 	tests/unit/test_gate \
+	tests/unit/test_graph \
+	tests/unit/test_groups \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_idtoken \
 	tests/unit/test_json \
 	tests/unit/test_jwt \
 	tests/unit/test_keys \
+	tests/unit/test_listing \
 	tests/unit/test_metadata \
 	tests/unit/test_oauth \
 	tests/unit/test_record \
