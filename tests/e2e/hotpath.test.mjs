@@ -29,10 +29,19 @@ for (const mpm of ['prefork', 'event']) {
         directives: {
           EntraHeader: ['X-Remote-User "%{preferred_username}"', 'X-Name64 "%{name}" base64', 'X-NameP "%{name}" percent', 'X-Dept "%{extn.dept}"'],
           EntraEnv: ['WHO "%{oid}@%{tid}"'],
+          EntraRole: ['staff group=0f1e2d3c-4b5a-4968-8776-655443322110 role=app.admin', 'contoso claim:preferred_username=root@contoso.example'],
         },
         location: 'EntraRemoteUser "%{preferred_username}" "^([^@]+)@"',
         extra: () => `
 MaxKeepAliveRequests 0
+<Location "/closed/">
+    <RequireAll>
+        Require valid-user
+        Require entra-role contoso staff
+        Require entra-tenant 7f3a1c52-9d0e-4b6a-8c41-2e5d90b7a613
+        Require entra-claim preferred_username ~ "^root@"
+    </RequireAll>
+</Location>
 <Location "/open/">
     AuthType None
     Require all granted

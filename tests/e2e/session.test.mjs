@@ -516,9 +516,12 @@ describe('session cookie', { skip: missing }, () => {
           seen.set(status, (seen.get(status) ?? 0) + 1);
         }
       });
-      for (let i = 0; i < 3; i += 1) await one.httpd.graceful();
-      stop = true;
-      await Promise.all(load);
+      try {
+        for (let i = 0; i < 3; i += 1) await one.httpd.graceful();
+      } finally {
+        stop = true;
+        await Promise.all(load);
+      }
       assert.deepEqual([...seen.keys()], [200], JSON.stringify([...seen]));
       await one.stop();
     });
@@ -535,9 +538,12 @@ describe('session cookie', { skip: missing }, () => {
           if (page.status !== 200) failures.push(page.trace);
         }
       });
-      for (let i = 0; i < 3; i += 1) await one.httpd.graceful();
-      stop = true;
-      await Promise.all(load);
+      try {
+        for (let i = 0; i < 3; i += 1) await one.httpd.graceful();
+      } finally {
+        stop = true;
+        await Promise.all(load);
+      }
       assert.deepEqual(failures, []);
       assert.ok(count > 3);
       await one.stop();

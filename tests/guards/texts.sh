@@ -64,7 +64,7 @@ self_test() {
         must_report "a path in /$word in prose" '^docs/planted\.md:1: a path of one machine' write docs/planted.md "see /$word/someone/a"
     done
     must_report 'a path behind an option' "^$file:2: a path of one machine" write "$file" "$spdx" "/* -I/$word/someone/a */"
-    must_accept 'a path of a URL' write "$file" "$spdx" 'x = "https://example.com/home/a" "/app/work/b" "$root/home/c";'
+    must_accept 'a path of a URL' write "$file" "$spdx" 'x = "https://example.com/home/a" "/app/desk/b" "$root/home/c";'
     must_report 'the path of the checkout' "^$file:2: the path of this checkout" eval "printf '%s\n' '$spdx' \"\$PWD/x\" >$file"
 }
 

@@ -124,7 +124,7 @@ describe('Radicale, a calendar server behind the proxy', { skip }, () => {
   test('keeps a calendar for its owner alone', async () => {
     const ada = await member('ada');
     const eleni = await member('eleni');
-    const calendar = '/ada%40contoso.example/work/';
+    const calendar = '/ada%40contoso.example/duties/';
     const made = await send(ada, calendar, 'MKCALENDAR');
     assert.equal(made.status, 201, made.text);
     const put = await send(ada, `${calendar}tea.ics`, 'PUT', { headers: { 'Content-Type': 'text/calendar' }, body: EVENT });

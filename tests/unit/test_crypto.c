@@ -259,6 +259,9 @@ static sso_keyring_t *ring_make(void)
 static void test_crypto_counters_see_what_libraries_do(void **state)
 {
     (void)state;
+    if (getenv("UNDER_VALGRIND") != NULL) {
+        skip(); /* it takes the calls before our counters see them */
+    }
     unsigned char digest[SSO_SHA256_BYTES];
     apr_pool_t *pool = NULL;
     memset(&counts, 0, sizeof(counts));
@@ -274,6 +277,9 @@ static void test_crypto_counters_see_what_libraries_do(void **state)
 static void test_crypto_opening_neither_locks_nor_allocates(void **state)
 {
     (void)state;
+    if (getenv("UNDER_VALGRIND") != NULL) {
+        skip();
+    }
     const sso_keyring_t *ring = ring_make();
     const unsigned char binding[SSO_BINDING_BYTES] = "application";
     const char *text = NULL;

@@ -345,7 +345,7 @@ class Httpd {
     let asked = false;
     try {
       await until('httpd to answer', async () => {
-        if (this.#exited) throw new StartError('httpd did not start', { status: this.#exited.code, log: this.stderr + this.errorLog() });
+        if (this.#exited) throw new StartError(`httpd did not start: ${this.#ending()}`, { status: this.#exited.code, log: this.stderr + this.errorLog() });
         if (!asked) asked = await exchange(this.port, probe, { method: 'OPTIONS', timeout: 5000 }).then(() => true, () => false);
         return asked && this.#settled() && this.read('logs/access.log').includes(nonce);
       }, { timeout: START_DEADLINE });
@@ -368,6 +368,13 @@ class Httpd {
     return ready >= 1 && children.length - ready <= daemons;
   }
 
+  /** How it ended, with what a sanitizer had to say. */
+  #ending() {
+    const reports = readdirSync(this.path('sanitizer')).map((name) => this.read(`sanitizer/${name}`));
+    const { code, signal, error } = this.#exited;
+    return [error?.message ?? signal ?? `status ${code}`, ...reports].join('\n');
+  }
+
   async #end(signal) {
     if (this.#exited || !this.#process) return;
     // The hard way means the whole group: it is ours alone.
@@ -388,7 +395,7 @@ class Httpd {
     const old = this.children();
     process.kill(this.pid, 'SIGUSR1');
     await until(() => `the new generation; log:\n${this.errorLog().slice(-2000)}`, () => {
-      if (this.#exited) throw new StartError('httpd ended at a graceful restart', { status: this.#exited.code, log: this.errorLog() });
+      if (this.#exited) throw new StartError(`httpd ended at a graceful restart: ${this.#ending()}`, { status: this.#exited.code, log: this.stderr + this.errorLog() });
       return this.#generations() > before;
     }, { timeout: START_DEADLINE });
     await until('the old children to go', () => !this.children().some((pid) => old.includes(pid)), { timeout: START_DEADLINE });
