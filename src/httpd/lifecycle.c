@@ -72,7 +72,8 @@ static apr_hash_t *kept_authorities(apr_pool_t *process_pool)
     apr_pool_userdata_get(&kept, AUTHORITIES_KEY, process_pool);
     if (kept == NULL) {
         kept = apr_hash_make(process_pool);
-        apr_pool_userdata_setn(kept, AUTHORITIES_KEY, apr_pool_cleanup_null, process_pool);
+        /* Not setn: httpd unloads the module between two configurations, and the key's text with it. */
+        apr_pool_userdata_set(kept, AUTHORITIES_KEY, apr_pool_cleanup_null, process_pool);
     }
     return kept;
 }
