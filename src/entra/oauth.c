@@ -317,7 +317,8 @@ static sso_rc answer_read(sso_ctx_t *ctx, const sso_http_response_t *response, s
     return SSO_OK;
 }
 
-/* One POST, never repeated: a code is good once, and a second try may end what the first one gave (RFC 6749 4.1.2). */
+/* One POST, not repeated by us: a code is good once, and a second try may end what the first one gave (RFC 6749 4.1.2).
+ * libcurl alone sends it again, when a kept connection turns out to have died before any answer. */
 static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                         const apr_table_t *form, sso_tokens_t *ret_tokens)
 {

@@ -58,7 +58,9 @@ static const char *entra_logout_url(sso_ctx_t *ctx, const sso_site_t *site, cons
         return NULL;
     }
     const char *url = sso_logout_url(ctx->pool, view->metadata, site->redirect_uri, logout_hint(ctx, site, request));
-    return url == NULL ? NULL : apr_pstrcat(ctx->pool, url, "&state=", sealed, NULL);
+    /* Without an id_token_hint, which would put a token into a URL, client_id says who asks (RP-Initiated Logout 1.0,
+     * 2). */
+    return url == NULL ? NULL : apr_pstrcat(ctx->pool, url, "&client_id=", site->client_id, "&state=", sealed, NULL);
 }
 
 /* rd from the query, checked; "" when there is none, which ends at our goodbye page. */

@@ -34,6 +34,8 @@ const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
     const char *name = sso_template_render(r->pool, template, &visit->record, separator);
     if (name != NULL && option->set && user->regex != NULL) {
         name = apply_regex(r, user, name);
+        /* An expression works on bytes, and may cut a letter in half. */
+        name = name != NULL && sso_is_utf8(name, strlen(name)) ? name : NULL;
     }
     /* An empty REMOTE_USER would pass for a user in many an application, and one with outer blanks for another user. */
     if (name == NULL || *name == '\0' || *name == ' ' || name[strlen(name) - 1] == ' ') {
