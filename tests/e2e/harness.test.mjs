@@ -77,7 +77,7 @@ test('an announced line that never came fails the case', async () => {
 
 test('the death of a child fails the case', async () => {
   const server = await plain();
-  process.kill(server.children()[0], 'SIGSEGV');
+  process.kill(server.children()[0], 'SIGABRT');
   await server.waitForLog(/exit signal/);
   await assert.rejects(server.stop(), /exit signal/);
 });
