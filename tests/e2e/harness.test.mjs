@@ -75,9 +75,9 @@ test('an announced line that never came fails the case', async () => {
   await assert.rejects(server.stop(), /announced, but not there/);
 });
 
-test('the death of a child fails the case', async () => {
+test('the death of a child fails the case', { skip: process.env.ENTRA_PRELOAD ? 'a sanitizer takes the signal for itself' : false }, async () => {
   const server = await plain();
-  process.kill(server.children()[0], 'SIGABRT');
+  process.kill(server.children()[0], 'SIGSEGV');
   await server.waitForLog(/exit signal/);
   await assert.rejects(server.stop(), /exit signal/);
 });
