@@ -82,6 +82,15 @@ test('the death of a child fails the case', { skip: process.env.ENTRA_PRELOAD ? 
   await assert.rejects(server.stop(), /exit signal/);
 });
 
+test('the children of a server that crashed go with it', async () => {
+  const server = await plain({ processes: 2 });
+  const children = server.children();
+  process.kill(server.pid, 'SIGKILL');
+  const gone = (pid) => { try { process.kill(pid, 0); return false; } catch { return true; } };
+  await until('the children to go', () => children.every(gone));
+  await server.stop({ judge: false });
+});
+
 test('the clock of a server can be moved while it runs', { skip: noClock }, async () => {
   const server = await plain({ clock: true });
   const day = async () => Date.parse((await server.get('/')).header('date'));

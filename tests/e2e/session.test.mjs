@@ -9,8 +9,8 @@ import { FABRIKAM, OTHER_CLIENT, OTHER_CLIENT_SECRET, users } from '../emulator/
 import { assertChallenge, assertClosed, assertPage, assertSignIn, LOGIN_COOKIE, SESSION_COOKIE, setNames, setsSession, USERS, whoAmI } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
 import { headerOf } from './lib/echo.mjs';
-import { missing, MPM } from './lib/httpd.mjs';
-import { CLIENT, CONTOSO, entraLines, siteConfigtest, startSite, trySite } from './lib/site.mjs';
+import { hasModule, missing, MPM } from './lib/httpd.mjs';
+import { CLIENT, CONTOSO, entraLines, siteConfigtest, siteModules, startSite, trySite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
 const PAGE = { Accept: 'text/html' };
@@ -501,6 +501,21 @@ describe('session cookie', { skip: missing }, () => {
       const page = await other.resume(held);
       assert.equal(page.status, 200, page.trace);
       assert.equal(one.calls('authorize'), 2, 'no sign-in had to begin again');
+      await one.stop();
+    });
+
+    test('graceful restarts that load other modules around ours, so that it comes to lie elsewhere, keep everything', async () => {
+      const one = await startSite({ emu: site.emu, backend: site.backend });
+      const browser = await one.signedIn();
+      const further = ['rewrite', 'headers', 'include', 'deflate', 'lua', 'dav', 'info', 'status', 'expires'].filter(hasModule);
+      for (const count of [further.length, 0, 3, 1, 5]) {
+        one.httpd.configure({ modules: [...siteModules, ...further.slice(0, count)] });
+        await one.httpd.graceful();
+        assert.equal((await browser.navigate(one.at('/page.html'), { follow: false })).status, 200);
+        const fetched = one.calls('keys');
+        assert.equal((await one.browser().navigate(one.at('/page.html'))).status, 200);
+        assert.equal(one.calls('keys'), fetched, 'the keys that were at hand are still at hand');
+      }
       await one.stop();
     });
 

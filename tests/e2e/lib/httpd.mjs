@@ -208,6 +208,14 @@ export class StartError extends Error {
   }
 }
 
+function killGroup(leader) {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nobody is left.
+  }
+}
+
 class Httpd {
   #options;
 
@@ -334,7 +342,12 @@ class Httpd {
     child.stderr.unref();
     child.stderr.on('data', (data) => { this.stderr += data; });
     child.on('error', (error) => { this.#exited = { error }; });
-    child.on('exit', (code, signal) => { this.#exited = { code, signal }; running.delete(this); });
+    child.on('exit', (code, signal) => {
+      this.#exited = { code, signal };
+      running.delete(this);
+      // A parent that crashed leaves its children behind: the group is ours alone.
+      if (signal || code) killGroup(child.pid);
+    });
     await this.#answers();
   }
 
