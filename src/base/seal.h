@@ -10,7 +10,15 @@
 #define SSO_BINDING_BYTES SSO_SHA256_BYTES
 
 /* Each purpose has its own derived key, so a record of one can never be opened as another. */
-typedef enum { SSO_PURPOSE_SESSION, SSO_PURPOSE_STATE, SSO_PURPOSE_LOGIN, SSO_PURPOSE_COUNT } sso_purpose_t;
+typedef enum {
+    SSO_PURPOSE_SESSION,  /* the session cookie */
+    SSO_PURPOSE_STATE,    /* the state of a sign-in */
+    SSO_PURPOSE_LOGIN,    /* the login cookie */
+    SSO_PURPOSE_REFRESH,  /* refresh tokens in the store */
+    SSO_PURPOSE_IDENTITY, /* renewed records in the store */
+    SSO_PURPOSE_POST,     /* forms that wait for a sign-in */
+    SSO_PURPOSE_COUNT
+} sso_purpose_t;
 
 /* Immutable after loading; safe for all threads. Wiped with its pool. */
 typedef struct sso_keyring_t sso_keyring_t;

@@ -10,10 +10,11 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-/* version 1 | id 16 | created, ends, seen, revalidated, auth_time 5 x 8 | sid, tid, oid | four texts | roles | groups |
- * claims An id is: 1 | the 16 bytes of a GUID, or: 0 | a text. A list is: count 2 | bytes 4 | that many bytes of texts.
- */
-#define RECORD_VERSION 1
+/* version 2 | flags 1 | id 16 | created, ends, seen, revalidated, auth_time 5 x 8 | sid, tid, oid | four texts | roles
+ * | groups | acrs | claims. An id is: 1 | the 16 bytes of a GUID, or: 0 | a text. A list is: count 2 | bytes 4 | that
+ * many bytes of texts. */
+#define RECORD_VERSION 2
+#define FLAG_RENEWABLE 0x01
 #define TEXT_OVERHEAD 3
 #define ID_TEXT 0
 #define ID_GUID 1
@@ -169,6 +170,7 @@ sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t ma
     sso_writer_t w;
     sso_writer_init(&w, ctx->pool, max);
     sso_write_u8(&w, RECORD_VERSION);
+    sso_write_u8(&w, record->renewable ? FLAG_RENEWABLE : 0);
     sso_write_bytes(&w, record->id, sizeof(record->id));
     sso_write_i64(&w, record->created);
     sso_write_i64(&w, record->ends);
@@ -184,6 +186,7 @@ sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t ma
     sso_write_text(&w, record->login_hint);
     write_list(&w, &record->roles);
     write_list(&w, &record->groups);
+    write_list(&w, &record->acrs);
     write_list(&w, &record->claims);
     if (w.failed) {
         return sso_fail(ctx, SSO_R_SESSION_SIZE, "more than %" APR_SIZE_T_FMT " bytes of claims", max);
@@ -242,6 +245,7 @@ sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t l
     if (version != RECORD_VERSION) {
         return sso_fail(ctx, SSO_R_SESSION_FORMAT, "version %u", (unsigned)version);
     }
+    uint8_t flags = sso_read_u8(&r);
     const unsigned char *id = sso_read_bytes(&r, sizeof(record.id));
     record.created = sso_read_i64(&r);
     record.ends = sso_read_i64(&r);
@@ -257,11 +261,13 @@ sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t l
     record.login_hint = sso_read_text(&r);
     record.roles = read_list(&r);
     record.groups = read_list(&r);
+    record.acrs = read_list(&r);
     record.claims = read_list(&r);
-    if (id == NULL || !sso_reader_done(&r) || !claims_well_formed(&record.claims)) {
+    if (id == NULL || (flags & ~FLAG_RENEWABLE) != 0 || !sso_reader_done(&r) || !claims_well_formed(&record.claims)) {
         return sso_fail(ctx, SSO_R_SESSION_FORMAT, "the fields do not add up");
     }
     memcpy(record.id, id, sizeof(record.id));
+    record.renewable = (flags & FLAG_RENEWABLE) != 0;
     if (!times_in_order(&record) || *record.tid == '\0' || *record.oid == '\0') {
         return sso_fail(ctx, SSO_R_SESSION_FORMAT, "the times are out of order, or the user has no key");
     }

@@ -36,6 +36,7 @@ typedef struct {
     apr_time_t seen; /* last request that was let in, to the coarseness of sso_record_touch_due */
     apr_time_t revalidated;
     apr_time_t auth_time; /* 0 when Entra named none */
+    bool renewable;       /* the store holds a refresh token of it */
     const char *sid;
     const char *tid;
     const char *oid;
@@ -45,6 +46,7 @@ typedef struct {
     const char *login_hint;
     sso_list_t roles;
     sso_list_t groups;
+    sso_list_t acrs;   /* authentication contexts that are satisfied, of those that the configuration names */
     sso_list_t claims; /* further claims, packed: name, number of values as text, values ... */
 } sso_record_t;
 

@@ -30,6 +30,7 @@ static sso_record_t full_record(void)
         .seen = NOW + MINUTE,
         .revalidated = NOW + 2 * MINUTE,
         .auth_time = NOW - HOUR,
+        .renewable = true,
         .sid = "00000000-aaaa-4000-8000-000000000001",
         .tid = "8d6f4f0e-0000-4000-8000-3a6c2f1b7c11",
         .oid = "11111111-2222-4000-8000-333333333333",
@@ -39,6 +40,7 @@ static sso_record_t full_record(void)
         .login_hint = "O.CiQ",
         .roles = list_of(TEXTS("reader", "writer", "admin")),
         .groups = list_of(TEXTS("6f0cabb1-0000-4000-8000-000000000001", "6f0cabb1-0000-4000-8000-000000000002")),
+        .acrs = list_of(TEXTS("c1", "c25")),
         .claims = list_of(TEXTS("department", "1", "Sales", "skills", "2", "c", "department", "empty", "0")),
     };
     return record;
@@ -88,6 +90,7 @@ static void assert_record_equal(const sso_record_t *expected, const sso_record_t
     assert_int_equal(expected->seen, got->seen);
     assert_int_equal(expected->revalidated, got->revalidated);
     assert_int_equal(expected->auth_time, got->auth_time);
+    assert_int_equal(expected->renewable, got->renewable);
     assert_text_equal(expected->sid, got->sid);
     assert_text_equal(expected->tid, got->tid);
     assert_text_equal(expected->oid, got->oid);
@@ -97,6 +100,7 @@ static void assert_record_equal(const sso_record_t *expected, const sso_record_t
     assert_text_equal(expected->login_hint, got->login_hint);
     assert_list_equal(&expected->roles, &got->roles);
     assert_list_equal(&expected->groups, &got->groups);
+    assert_list_equal(&expected->acrs, &got->acrs);
     assert_list_equal(&expected->claims, &got->claims);
 }
 
@@ -305,6 +309,19 @@ static void test_record_every_byte_value_at_every_place_is_refused_or_within_the
     }
 }
 
+static void test_record_with_an_unknown_flag_is_refused(void **state)
+{
+    (void)state;
+    sso_record_t record = full_record();
+    sso_record_t got;
+    bytes_t packed = pack(&record);
+    unsigned char *changed = apr_pmemdup(unit_pool, packed.data, packed.len);
+    for (unsigned flags = 2; flags <= 255; flags++) {
+        changed[1] = (unsigned char)flags;
+        assert_rc(SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
+    }
+}
+
 static void test_record_of_another_version_is_refused(void **state)
 {
     (void)state;
@@ -327,7 +344,7 @@ static void test_record_id_of_an_unknown_form_is_refused(void **state)
     sso_record_t got;
     bytes_t packed = pack(&record);
     unsigned char *changed = unit_exact_copy(packed.data, packed.len);
-    const apr_size_t form = 1 + SSO_SESSION_ID_BYTES + 5 * 8; /* of the first id */
+    const apr_size_t form = 2 + SSO_SESSION_ID_BYTES + 5 * 8; /* of the first id */
     for (unsigned value = 2; value <= 255; value++) {
         changed[form] = (unsigned char)value;
         assert_rc(SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
@@ -706,6 +723,7 @@ int main(void)
         unit_test(test_record_with_bytes_behind_it_is_refused),
         unit_test(test_record_every_flipped_bit_is_refused_or_within_the_rules),
         unit_test(test_record_every_byte_value_at_every_place_is_refused_or_within_the_rules),
+        unit_test(test_record_with_an_unknown_flag_is_refused),
         unit_test(test_record_of_another_version_is_refused),
         unit_test(test_record_id_of_an_unknown_form_is_refused),
         unit_test(test_record_times_out_of_order_are_refused),

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What outlives a process and is shared by the nodes of a cluster: sessions with their refresh tokens, and which of
+ * them have ended. Every SQL statement of sessions is in store.c. A request that only has a valid session never comes
+ * here. */
+#pragma once
+
+#include <apr_tables.h>
+
+#include "base/result.h"
+#include "session/record.h"
+
+/* The store of one process: a few connections, opened when first needed. Safe for all threads. */
+typedef struct sso_store_t sso_store_t;
+
+/* Splits an EntraDatabase value, "sqlite3:FILE" or "pgsql:CONNINFO" (any apr_dbd driver): NULL when good, else what is
+ * wrong. */
+const char *sso_store_source(apr_pool_t *pool, const char *text, const char **ret_driver, const char **ret_params);
+
+/* Makes the store in pool, once a process (never before a fork). Connects and makes or migrates the schema with the
+ * first use, not here, so that a database that is away now is found when it is back. Errors: SSO_R_STORE_DRIVER. */
+sso_rc sso_store_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, const char *params,
+                      sso_store_t **ret_store) SSO_MUST_USE;
+
+/* A session as the store has it. Texts are never NULL. */
+typedef struct {
+    unsigned char id[SSO_SESSION_ID_BYTES];
+    const char *app; /* of which application: hexadecimal, from the session's binding */
+    const char *tid;
+    const char *oid;
+    const char *sid; /* Entra's, "" for none */
+    const char *username;
+    apr_time_t created;
+    apr_time_t ends;
+    apr_time_t revalidated;
+    const char *refresh;  /* sealed refresh token, "" for none */
+    const char *identity; /* sealed record of the last renewal, "" before the first */
+    bool ended;
+} sso_stored_t;
+
+/* All calls below: SSO_R_STORE_AWAY (no connection; class LATER) and SSO_R_STORE_FAILED (a statement failed; class
+ * LATER) beside what is named. Nothing is half done: what takes several statements is one transaction. */
+
+/* A new session. Its id must be new. */
+sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session) SSO_MUST_USE;
+/* *ret_found false: no such row. Texts in ctx->pool. */
+sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                      sso_stored_t *ret_session, bool *ret_found) SSO_MUST_USE;
+
+/* The claim on a renewal: of all workers of all nodes one gets it, until it is given back or `hold` has passed.
+ * *ret_claim is NULL when another has it, when the session was revalidated after due_before, or when it has ended. */
+sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                       apr_time_t due_before, apr_interval_time_t hold, const char **ret_claim) SSO_MUST_USE;
+/* Gives the claim back with the result: new sealed refresh token and identity, and revalidated = ctx->now. Does nothing
+ * when the claim was lost or the session has ended meanwhile: *ret_kept false. */
+sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                         const char *claim, const char *refresh, const char *identity, bool *ret_kept) SSO_MUST_USE;
+/* Gives the claim back without a result: nobody tries again before ctx->now + wait. refresh NULL: the stored one stays.
+ */
+sso_rc sso_store_release(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                         const char *claim, const char *refresh, apr_interval_time_t wait) SSO_MUST_USE;
+
+/* Which sessions: all fields that are set must fit. None set: every session. */
+typedef struct {
+    const char *app;
+    const unsigned char *id;
+    const char *sid;
+    const char *tid;
+    const char *oid;
+    const char *username;
+    apr_time_t created_before;   /* 0: whenever */
+    const unsigned char *except; /* this one stays */
+} sso_store_which_t;
+
+/* An ended session: until when the node has to remember it. */
+typedef struct {
+    unsigned char id[SSO_SESSION_ID_BYTES];
+    apr_time_t until;
+} sso_store_ended_t;
+
+/* Ends the live sessions that fit: their refresh tokens go, the list of ended sessions and the audit of revocations get
+ * a row each, in one transaction. Adds them to ret_ended (sso_store_ended_t). cause and actor are words for the audit.
+ */
+sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, const char *cause,
+                     const char *actor, apr_array_header_t *ret_ended) SSO_MUST_USE;
+/* Lists an ended session whose row is not at hand (it was ended while the database was away). */
+sso_rc sso_store_add_ended(sso_ctx_t *ctx, sso_store_t *store, const sso_store_ended_t *ended,
+                           const char *cause) SSO_MUST_USE;
+/* Adds to ret_ended those that were listed in the last `span` by the database's own clock (0: all) and whose time is
+ * not over. */
+sso_rc sso_store_ended_since(sso_ctx_t *ctx, sso_store_t *store, apr_interval_time_t span,
+                             apr_array_header_t *ret_ended) SSO_MUST_USE;
+/* True in *ret_ended when that session is listed as ended. For a node whose table is full. */
+sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                          bool *ret_ended) SSO_MUST_USE;
+
+/* Live sessions that fit, newest first, at most limit, into ret_sessions (sso_stored_t, without refresh and identity).
+ */
+sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, int limit,
+                      apr_array_header_t *ret_sessions) SSO_MUST_USE;
+/* Deletes rows whose time is over: sessions and ended sessions past their end, audit older than a year. */
+sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store) SSO_MUST_USE;
