@@ -28,12 +28,9 @@ _Static_assert(HEAD_BYTES + SSO_TAG_BYTES == SSO_SEAL_OVERHEAD, "the record's pi
 
 /* What the derived keys stand for. The number is for a later layout: raised, it makes all old records unreadable. */
 static const char *const purpose_info[SSO_PURPOSE_COUNT] = {
-    [SSO_PURPOSE_SESSION] = "entra-sso session 1",
-    [SSO_PURPOSE_STATE] = "entra-sso state 1",
-    [SSO_PURPOSE_LOGIN] = "entra-sso login 1",
-    [SSO_PURPOSE_REFRESH] = "entra-sso refresh 1",
-    [SSO_PURPOSE_IDENTITY] = "entra-sso identity 1",
-    [SSO_PURPOSE_POST] = "entra-sso post 1",
+    [SSO_PURPOSE_SESSION] = "entra-sso session 1",   [SSO_PURPOSE_STATE] = "entra-sso state 1",
+    [SSO_PURPOSE_LOGIN] = "entra-sso login 1",       [SSO_PURPOSE_REFRESH] = "entra-sso refresh 1",
+    [SSO_PURPOSE_IDENTITY] = "entra-sso identity 1", [SSO_PURPOSE_POST] = "entra-sso post 1",
 };
 
 typedef struct {
