@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
 
-import { randomUUID } from 'node:crypto';
-import { accessTokenClaims, signForGraph } from './accesstoken.mjs';
 import { addFault } from './faults.mjs';
-import { checkShape, makeToken } from './forge.mjs';
+import { checkShape } from './forge.mjs';
 import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
-import { idTokenClaims } from './idtoken.mjs';
 import { keyAction } from './keycontrol.mjs';
+import { mint } from './mint.mjs';
 import { oddBody } from './oddbody.mjs';
 import { json } from './reply.mjs';
-import { GRAPH } from './scopes.mjs';
 import { unseal } from './seal.mjs';
 import { reportStats } from './stats.mjs';
 import { currentSerial } from './token.mjs';
-import { resetWorld, userByKey } from './world.mjs';
+import { resetWorld, setV1Issuer, userByKey } from './world.mjs';
 
 function needUser(world, key) {
   const user = userByKey(world, key);
@@ -64,20 +61,6 @@ function dropAccounts(world, user) {
   for (const session of world.sessions.values()) session.accounts = session.accounts.filter((account) => account.user !== user);
 }
 
-/** A token without a sign-in, for tests of what accepts tokens. One for Graph is always a good one. */
-function mint(world, { kind = 'id', user = 'ada', client_id: id = world.clients[0].id, resource = id, scopes = [], nonce, shape = {} }) {
-  const client = world.clients.find((c) => c.id === id);
-  if (!client) throw new Error(`there is no client '${id}'`);
-  const person = user === null ? null : needUser(world, user);
-  const tid = person?.tenant ?? client.tenant;
-  const grant = { tid, nonce, sid: randomUUID(), authTime: world.now(), scope: ['openid', 'profile', 'email'] };
-  const claims = kind === 'id'
-    ? idTokenClaims(world, client, person, grant)
-    : accessTokenClaims(world, client, person, { audience: resource, scopes, lifetime: 3600, grant });
-  const forGraph = kind !== 'id' && resource === GRAPH;
-  return { token: forGraph ? signForGraph(world, tid, claims) : makeToken(world, client, tid, claims, shape) };
-}
-
 function signOutEverywhere(world) {
   world.sessions.clear();
   return {};
@@ -107,6 +90,9 @@ const CALLS = {
   'DELETE authorize': (world) => setShape('authorize')(world, {}),
   'POST discovery': setShape('discovery', (world, shape) => oddBody(shape)),
   'DELETE discovery': (world) => setShape('discovery')(world, {}),
+  'POST discoveryV1': setShape('discoveryV1', (world, shape) => oddBody(shape)),
+  'DELETE discoveryV1': (world) => setShape('discoveryV1')(world, {}),
+  'POST issuer': setV1Issuer,
   'POST graph': setGraph,
   'GET graph': getGraph,
   'DELETE graph': clearGraph,

@@ -69,6 +69,12 @@ export function keySet(keys, base, segmentTenant) {
   return { keys: keys.published.map((key) => publishedJwk(key, base, segmentTenant)) };
 }
 
+/** The key set of version 1.0: the same keys, which name no issuer. */
+export function keySetV1(keys, base) {
+  const { keys: published } = keySet(keys, base, null);
+  return { keys: published.map(({ issuer, cloud_instance_name: cloud, ...jwk }) => jwk) };
+}
+
 /** Publishes the ordinary keys again, as they were made, and forgets everything that was bent. */
 export function restoreKeys(keys) {
   keys.override = null;

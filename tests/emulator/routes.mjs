@@ -2,7 +2,7 @@
 // Which path is which endpoint.
 
 import { authorize, login } from './authorize.mjs';
-import { discovery, keyDocument } from './discovery.mjs';
+import { discovery, discoveryV1, keyDocument, keyDocumentV1 } from './discovery.mjs';
 import { EntraError, errorJson, sentenceOf } from './errors.mjs';
 import { graph } from './graph/graph.mjs';
 import { publicJwk, spareKey } from './keys.mjs';
@@ -16,6 +16,8 @@ import { toPem } from './certificate.mjs';
 const TENANT_ROUTES = {
   '/v2.0/.well-known/openid-configuration': { endpoint: 'discovery', handle: discovery, methods: ['GET', 'HEAD'] },
   '/discovery/v2.0/keys': { endpoint: 'keys', handle: keyDocument, methods: ['GET', 'HEAD'] },
+  '/.well-known/openid-configuration': { endpoint: 'discoveryV1', handle: discoveryV1, methods: ['GET', 'HEAD'] },
+  '/discovery/keys': { endpoint: 'keysV1', handle: keyDocumentV1, methods: ['GET', 'HEAD'] },
   '/oauth2/v2.0/authorize': { endpoint: 'authorize', handle: authorize, page: true },
   '/login': { endpoint: 'login', handle: login, page: true, methods: ['POST'] },
   '/oauth2/v2.0/token': { endpoint: 'token', handle: token },

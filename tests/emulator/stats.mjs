@@ -3,7 +3,7 @@
 
 const KEPT = 200;
 const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'code_verifiers', 'nonces', 'states'];
-const BACK_CHANNEL = ['discovery', 'keys', 'token', 'graph'];
+const BACK_CHANNEL = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'token', 'graph'];
 
 export function createStats(previous) {
   return {

@@ -149,7 +149,7 @@ function clientCredentials(ctx, client) {
   const { resources } = readScope(emu, form.get('scope') ?? '', authority.segment);
   const [resource, names] = resources.entries().next().value ?? [];
   if (!resource || names[0] !== '.default') throw new EntraError(70011, [form.get('scope') ?? '']);
-  const grant = { tid: authority.tenant };
+  const grant = { tid: authority.tenant, clientAuth: ctx.record.clientAuth };
   const access = makeAccessToken(emu, client, null, grant, { resource, names, openid: [] });
   return { token_type: 'Bearer', expires_in: access.lifetime, ext_expires_in: access.lifetime, access_token: access.token };
 }
@@ -161,7 +161,7 @@ function answerFor(ctx) {
   if (!grants[type] && type !== 'client_credentials') throw new EntraError(70003, [type]);
   const client = authenticateClient(ctx);
   if (type === 'client_credentials') return clientCredentials(ctx, client);
-  return tokensFor(ctx, client, grants[type](ctx, client));
+  return tokensFor(ctx, client, { ...grants[type](ctx, client), clientAuth: ctx.record.clientAuth });
 }
 
 function shaped(emu, body) {

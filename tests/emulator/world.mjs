@@ -17,6 +17,9 @@ const LIMITS = {
   memberIds: 11000,
 };
 
+// The issuer of version 1.0 tokens is this, the tenant and a slash; the host has no other use.
+const V1_ISSUER = 'https://sts.windows.net';
+
 export async function createWorld(options) {
   const world = {
     options,
@@ -42,11 +45,12 @@ export function resetWorld(world) {
     limits: { ...LIMITS, ...config.limits },
     auto: auto ? { user: auto } : null,
     redirectHosts: [...(config.redirectHosts ?? [])],
+    v1Issuer: config.v1Issuer ?? V1_ISSUER,
     sessions: new Map(),
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, authorize: null, discovery: null, graph: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
     graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),
@@ -80,6 +84,16 @@ export function fitsAuthority(user, authority) {
   if (authority.tenant) return user.tenant === authority.tenant;
   if (user.acct === 1) return false;
   return authority.segment === 'common' || user.tenant !== data.CONSUMERS;
+}
+
+/** The issuer of version 1.0; tenant null gives the template of the many-tenant documents. */
+export const v1IssuerOf = (world, tenant) => `${world.v1Issuer.replaceAll('{{base}}', world.base)}/${tenant ?? '{tenantid}'}/`;
+
+/** The control call for it: null puts the usual one back. */
+export function setV1Issuer(world, { v1 = null }) {
+  if (v1 !== null && (typeof v1 !== 'string' || v1.endsWith('/'))) throw new Error('v1 is an address without a slash at its end');
+  world.v1Issuer = v1 ?? world.options.config?.v1Issuer ?? V1_ISSUER;
+  return { v1: v1IssuerOf(world, null) };
 }
 
 export const userByKey = (world, key) => world.users.find((user) => user.key === key);
