@@ -7,10 +7,10 @@ import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
 import { keyAction } from './keycontrol.mjs';
 import { mint } from './mint.mjs';
 import { oddBody } from './oddbody.mjs';
+import { checkRefreshShape } from './refresh.mjs';
 import { json } from './reply.mjs';
 import { unseal } from './seal.mjs';
 import { reportStats } from './stats.mjs';
-import { currentSerial } from './token.mjs';
 import { resetWorld, setV1Issuer, userByKey } from './world.mjs';
 
 function needUser(world, key) {
@@ -51,7 +51,7 @@ function revoke(world, { user, refresh_token: token }) {
   if (token && !grant) throw new Error('refresh_token is none of this emulator');
   if (grant) world.revokedTokens.add(grant.id);
   // Every grant so far, and none of those that follow.
-  if (user) world.revokedBefore.set(needUser(world, user).key, currentSerial());
+  if (user) world.revokedBefore.set(needUser(world, user).key, world.serial);
   if (user) dropAccounts(world, user);
   return { revoked: user ?? grant?.id };
 }
@@ -88,6 +88,8 @@ const CALLS = {
   'DELETE token': (world) => setShape('token')(world, {}),
   'POST authorize': setShape('authorize'),
   'DELETE authorize': (world) => setShape('authorize')(world, {}),
+  'POST refresh': setShape('refresh', checkRefreshShape),
+  'DELETE refresh': (world) => setShape('refresh')(world, {}),
   'POST discovery': setShape('discovery', (world, shape) => oddBody(shape)),
   'DELETE discovery': (world) => setShape('discovery')(world, {}),
   'POST discoveryV1': setShape('discoveryV1', (world, shape) => oddBody(shape)),

@@ -13,6 +13,7 @@ const TABLE = {
   50020: ['invalid_request', "The account '{0}' does not exist in the directory '{1}'. It has to be added there as an external user first."],
   50027: ['invalid_client', 'The JWT is not valid: {0}'],
   50032: ['invalid_client', 'The RSA key is weak: 2048 bits are the least.'],
+  50034: ['invalid_grant', "The account '{0}' does not exist in the directory."],
   50048: ['invalid_client', "The subject '{1}' of the client assertion differs from its issuer '{0}'."],
   50057: ['invalid_grant', 'The account of the user is disabled.'],
   50058: ['login_required', 'A silent sign-in was asked for, but no single user is signed in.'],
@@ -83,6 +84,8 @@ export class EntraError extends Error {
     this.error = more.error ?? error;
     this.suberror = more.suberror;
     this.claims = more.claims;
+    // Further members of the JSON, such as password_change_url.
+    this.members = more.members;
     this.status = more.status ?? (this.error === 'invalid_client' ? 401 : 400);
   }
 }
@@ -111,7 +114,7 @@ export function errorJson(ctx, error) {
   };
   if (error.suberror) body.suberror = error.suberror;
   if (error.claims) body.claims = error.claims;
-  return body;
+  return { ...body, ...error.members };
 }
 
 export function sentenceOf(code) {

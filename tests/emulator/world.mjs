@@ -26,6 +26,8 @@ export async function createWorld(options) {
     base: null,
     keys: await createKeys(),
     sealKey: randomBytes(32),
+    // Outlives a reset, as the grants do that carry it.
+    serial: 0,
     usedCodes: new Map(),
     usedAssertions: new Map(),
     now: () => Math.floor(Date.now() / 1000) + world.clockOffset,
@@ -50,7 +52,7 @@ export function resetWorld(world) {
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
     graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),
