@@ -61,18 +61,21 @@ function readChallenge(params, client) {
   return { challenge, method };
 }
 
+/** What a claims request wants of one claim: its value, or one of its values. */
+const valuesOf = (wanted) => [wanted?.values ?? wanted?.value ?? []].flat().filter((value) => typeof value === 'string');
+
 function readClaims(params) {
   const text = params.get('claims');
-  if (!text) return {};
+  if (!text) return { acrs: [], idAcrs: [], accessAcrs: [], cae: false };
   let claims;
   try {
     claims = JSON.parse(text);
   } catch {
     throw new EntraError(90023, ['the claims parameter is not JSON']);
   }
-  const acrs = claims?.id_token?.acrs ?? claims?.access_token?.acrs;
-  const contexts = acrs ? acrs.values ?? (acrs.value ? [acrs.value] : []) : [];
-  return { acrs: contexts, cae: Boolean(claims?.access_token?.xms_cc?.values?.includes('cp1')) };
+  const idAcrs = valuesOf(claims?.id_token?.acrs);
+  const accessAcrs = valuesOf(claims?.access_token?.acrs);
+  return { acrs: [...idAcrs, ...accessAcrs], idAcrs, accessAcrs, cae: valuesOf(claims?.access_token?.xms_cc).includes('cp1') };
 }
 
 /** Faults in here go back to the application. */

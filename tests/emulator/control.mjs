@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
 
+import { setContexts } from './contexts.mjs';
 import { addFault } from './faults.mjs';
 import { checkShape } from './forge.mjs';
 import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
@@ -10,6 +11,7 @@ import { oddBody } from './oddbody.mjs';
 import { checkRefreshShape } from './refresh.mjs';
 import { json } from './reply.mjs';
 import { unseal } from './seal.mjs';
+import { clearSilent, setSilent } from './silent.mjs';
 import { reportStats } from './stats.mjs';
 import { resetWorld, setV1Issuer, userByKey } from './world.mjs';
 
@@ -90,6 +92,9 @@ const CALLS = {
   'DELETE authorize': (world) => setShape('authorize')(world, {}),
   'POST refresh': setShape('refresh', checkRefreshShape),
   'DELETE refresh': (world) => setShape('refresh')(world, {}),
+  'POST silent': setSilent,
+  'DELETE silent': clearSilent,
+  'POST contexts': setContexts,
   'POST discovery': setShape('discovery', (world, shape) => oddBody(shape)),
   'DELETE discovery': (world) => setShape('discovery')(world, {}),
   'POST discoveryV1': setShape('discoveryV1', (world, shape) => oddBody(shape)),
