@@ -8,8 +8,9 @@ import { compact, signatureOf } from './jwt.mjs';
 import { signingKey } from './keys.mjs';
 import { principalOf } from './registration.mjs';
 import { GRAPH, apiNamed, identifierUriOf } from './scopes.mjs';
+import { seal } from './seal.mjs';
 import { recordSecret } from './stats.mjs';
-import { takeShape, v1IssuerOf } from './world.mjs';
+import { nextSerial, takeShape, v1IssuerOf } from './world.mjs';
 
 /** How the client proved who it is: not at all, by a secret, by a key. */
 const acrOf = (grant) => ({ none: '0', private_key_jwt: '2' })[grant.clientAuth] ?? '1';
@@ -87,6 +88,8 @@ export function accessTokenClaims(world, client, user, { resource, scopes, lifet
     ...clientClaims(version, client, grant),
     tid,
     ...opaqueClaims(),
+    // Graph's own note of when the token was made, finer than `iat`.
+    ...(forGraph ? { aio: seal(world.sealKey, 'aio', { serial: nextSerial(world) }) } : {}),
     ...owner,
     ...(user && grant.cae ? { xms_cc: ['cp1'] } : {}),
     ver: `${version}.0`,

@@ -12,7 +12,7 @@ import { seal } from './seal.mjs';
 import { checkSilent, checkSilentSession } from './silent.mjs';
 import { accountOf, findSession, looksLikeLoop, openSession, sessionCookie, signIn } from './sso.mjs';
 import { recordSecret } from './stats.mjs';
-import { fitsAuthority, takeShape, userByHint, userByKey } from './world.mjs';
+import { fitsAuthority, nextSerial, takeShape, userByHint, userByKey } from './world.mjs';
 
 function send(ctx, address, fields, headers) {
   const { redirectUri, mode } = address;
@@ -73,6 +73,7 @@ function issueCode(ctx, address, request, account, user) {
     challenge: request.challenge,
     method: request.method,
     cae: request.cae,
+    signedIn: nextSerial(emu),
   });
   recordSecret(emu.stats, 'codes', code);
   return code;
@@ -82,6 +83,7 @@ function finish(ctx, address, request, session, account) {
   const user = userByKey(ctx.emu, account.user);
   const silent = request.prompt === 'none';
   const refusal = refusalOf(() => {
+    if (!user) throw new EntraError(50034, [account.user]);
     checkUser(address.client, user, ctx.authority, fitsAuthority(user, ctx.authority));
     checkContexts(ctx.emu, user, account, request.acrs, silent);
   });
@@ -91,8 +93,8 @@ function finish(ctx, address, request, session, account) {
   }
   const cookie = { 'Set-Cookie': sessionCookie(ctx.emu, session) };
   if (refusal) {
-    // A disabled account never gets a session; the next attempt must be able to choose another one.
-    if (refusal.code === 50057) session.accounts = session.accounts.filter((known) => known !== account);
+    // A disabled or deleted account never gets a session; the next attempt must be able to choose another one.
+    if ([50034, 50057].includes(refusal.code)) session.accounts = session.accounts.filter((known) => known !== account);
     const page = errorPage(ctx, refusal);
     return { ...page, headers: { ...page.headers, ...cookie } };
   }

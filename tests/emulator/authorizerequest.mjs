@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads and checks the parameters of an authorize request.
 
+import { readClaims } from './claimsrequest.mjs';
 import { EntraError } from './errors.mjs';
 import { checkAudience, findClient, isRegistered } from './registration.mjs';
 import { readScope } from './scopes.mjs';
@@ -61,23 +62,6 @@ function readChallenge(params, client) {
   return { challenge, method };
 }
 
-/** What a claims request wants of one claim: its value, or one of its values. */
-const valuesOf = (wanted) => [wanted?.values ?? wanted?.value ?? []].flat().filter((value) => typeof value === 'string');
-
-function readClaims(params) {
-  const text = params.get('claims');
-  if (!text) return { acrs: [], idAcrs: [], accessAcrs: [], cae: false };
-  let claims;
-  try {
-    claims = JSON.parse(text);
-  } catch {
-    throw new EntraError(90023, ['the claims parameter is not JSON']);
-  }
-  const idAcrs = valuesOf(claims?.id_token?.acrs);
-  const accessAcrs = valuesOf(claims?.access_token?.acrs);
-  return { acrs: [...idAcrs, ...accessAcrs], idAcrs, accessAcrs, cae: valuesOf(claims?.access_token?.xms_cc).includes('cp1') };
-}
-
 /** Faults in here go back to the application. */
 export function checkRequest(ctx, params, client) {
   checkNames(params);
@@ -97,6 +81,6 @@ export function checkRequest(ctx, params, client) {
     hint: params.get('login_hint') || undefined,
     nonce: params.get('nonce') ?? undefined,
     ...readChallenge(params, client),
-    ...readClaims(params),
+    ...readClaims(params.get('claims')),
   };
 }

@@ -2,15 +2,16 @@
 // The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
 
 import { setContexts } from './contexts.mjs';
+import { changeUser, happen, revoke } from './events.mjs';
 import { addFault } from './faults.mjs';
 import { checkShape } from './forge.mjs';
+import { checkChallengeShape } from './graph/challenge.mjs';
 import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
 import { keyAction } from './keycontrol.mjs';
 import { mint } from './mint.mjs';
 import { oddBody } from './oddbody.mjs';
 import { checkRefreshShape } from './refresh.mjs';
 import { json } from './reply.mjs';
-import { unseal } from './seal.mjs';
 import { clearSilent, setSilent } from './silent.mjs';
 import { reportStats } from './stats.mjs';
 import { resetWorld, setV1Issuer, userByKey } from './world.mjs';
@@ -46,21 +47,6 @@ function changeClient(world, { client_id: id, ...changes }) {
   const client = world.clients.find((c) => c.id === id);
   if (!client) throw new Error(`there is no client '${id}'`);
   return { client: change(client, changes) };
-}
-
-function revoke(world, { user, refresh_token: token }) {
-  const grant = token && unseal(world.sealKey, 'refresh', token);
-  if (token && !grant) throw new Error('refresh_token is none of this emulator');
-  if (grant) world.revokedTokens.add(grant.id);
-  // Every grant so far, and none of those that follow.
-  if (user) world.revokedBefore.set(needUser(world, user).key, world.serial);
-  if (user) dropAccounts(world, user);
-  return { revoked: user ?? grant?.id };
-}
-
-/** Revoking ends browser sessions at Entra as well. */
-function dropAccounts(world, user) {
-  for (const session of world.sessions.values()) session.accounts = session.accounts.filter((account) => account.user !== user);
 }
 
 function signOutEverywhere(world) {
@@ -108,12 +94,15 @@ const CALLS = {
   'GET keys': (world) => keyAction(world, { action: 'list' }),
   'POST client': changeClient,
   'GET client': (world) => ({ clients: world.clients }),
-  'POST user': (world, { user, ...changes }) => ({ user: change(needUser(world, user), changes) }),
+  'POST user': changeUser,
   'GET user': (world) => ({ users: world.users }),
   'POST hosts': (world, { redirectHosts }) => { world.redirectHosts = [...redirectHosts]; return { redirectHosts: world.redirectHosts }; },
   'POST limits': (world, limits) => ({ limits: Object.assign(world.limits, limits) }),
   'POST clock': (world, { offsetSeconds = 0 }) => { world.clockOffset = offsetSeconds; return { now: world.now() }; },
   'POST revoke': revoke,
+  'POST event': happen,
+  'POST challenge': setShape('challenge', checkChallengeShape),
+  'DELETE challenge': (world) => setShape('challenge')(world, {}),
   'POST mint': mint,
   'POST signout': signOutEverywhere,
   'GET stats': (world) => reportStats(world.stats),

@@ -2,23 +2,19 @@
 // Refresh tokens: issuing them, taking them back, and everything for which Entra refuses one.
 
 import { randomUUID } from 'node:crypto';
+import { readClaims } from './claimsrequest.mjs';
 import { EntraError } from './errors.mjs';
+import { checkChallenge } from './events.mjs';
 import { seal, unseal } from './seal.mjs';
 import { recordSecret } from './stats.mjs';
-import { takeShape, userByKey } from './world.mjs';
+import { nextSerial, takeShape, userByKey } from './world.mjs';
 
 const SPA_REFRESH_SECONDS = 24 * 3600;
 
-/** Grants carry a rising number, because a token of the second of a revocation may be older or younger than it. */
-export function nextSerial(world) {
-  world.serial += 1;
-  return world.serial;
-}
-
 export function issueRefreshToken(world, client, grant) {
-  const { user, tid, sid, authTime, acrs, askedAcrs, accessAcrs, cae, scope } = grant;
+  const { user, tid, sid, authTime, acrs, askedAcrs, accessAcrs, cae, scope, signedIn } = grant;
   const token = seal(world.sealKey, 'refresh', {
-    id: randomUUID(), serial: nextSerial(world), at: world.now(), client: client.id, user, tid, sid, authTime, acrs, askedAcrs, accessAcrs, cae, scope,
+    id: randomUUID(), serial: nextSerial(world), at: world.now(), client: client.id, user, tid, sid, authTime, acrs, askedAcrs, accessAcrs, cae, scope, signedIn,
   });
   recordSecret(world.stats, 'refresh_tokens', token);
   return token;
@@ -52,7 +48,8 @@ export function redeemRefreshToken(ctx, client) {
   if (!grant) throw new EntraError(70000, ['the refresh token is malformed or not of this service'], { suberror: 'bad_token' });
   checkRefreshable(emu, client, grant);
   if (authority.tenant && authority.tenant !== grant.tid) throw new EntraError(70000, ['the refresh token is of another tenant']);
-  checkOwner(emu, grant);
+  const user = checkOwner(emu, grant);
+  checkChallenge(emu, user, grant, readClaims(form.get('claims')), form.get('claims'));
   return { ...grant, kind: 'refresh', nonce: undefined };
 }
 

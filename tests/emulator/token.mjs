@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { makeAccessToken } from './accesstoken.mjs';
 import { authenticateClient } from './clientauth.mjs';
+import { readClaims } from './claimsrequest.mjs';
 import { EntraError, errorJson } from './errors.mjs';
 import { makeToken } from './forge.mjs';
 import { idTokenClaims } from './idtoken.mjs';
@@ -60,6 +61,7 @@ function redeemCode(ctx, client) {
   if (redirectUri === null) throw new EntraError(900144, ['redirect_uri']);
   if (redirectUri !== grant.redirectUri) throw new EntraError(500112, [redirectUri, grant.redirectUri]);
   checkVerifier(grant, form.get('code_verifier'));
+  if (!userByKey(emu, grant.user)) throw new EntraError(50034, [grant.user]);
   if (emu.usedCodes.has(grant.id)) throw new EntraError(54005);
   forgetOldCodes(emu, emu.limits.codeSeconds);
   emu.usedCodes.set(grant.id, emu.now());
@@ -116,6 +118,12 @@ function clientCredentials(ctx, client) {
   return { token_type: 'Bearer', expires_in: access.lifetime, ext_expires_in: access.lifetime, access_token: access.token };
 }
 
+/** What a client can do it says with either request. */
+function grantOf(ctx, grant) {
+  const { cae } = readClaims(ctx.form.get('claims'));
+  return { ...grant, cae: Boolean(grant.cae || cae), clientAuth: ctx.record.clientAuth };
+}
+
 function answerFor(ctx) {
   checkForm(ctx);
   const type = ctx.form.get('grant_type');
@@ -123,7 +131,7 @@ function answerFor(ctx) {
   if (!grants[type] && type !== 'client_credentials') throw new EntraError(70003, [type]);
   const client = authenticateClient(ctx);
   if (type === 'client_credentials') return clientCredentials(ctx, client);
-  return tokensFor(ctx, client, { ...grants[type](ctx, client), clientAuth: ctx.record.clientAuth });
+  return tokensFor(ctx, client, grantOf(ctx, grants[type](ctx, client)));
 }
 
 function shaped(emu, body) {

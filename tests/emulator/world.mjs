@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as data from './tenants.mjs';
+import { createJournal } from './directory.mjs';
 import { createKeys, restoreKeys } from './keys.mjs';
 import { createStats } from './stats.mjs';
 
@@ -50,11 +51,14 @@ export function resetWorld(world) {
     v1Issuer: config.v1Issuer ?? V1_ISSUER,
     silentSession: 'assumed',
     contexts: null,
+    journal: createJournal(),
+    // By object id, what happened to the account.
+    events: new Map(),
     sessions: new Map(),
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, challenge: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
     graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),
@@ -98,6 +102,12 @@ export function setV1Issuer(world, { v1 = null }) {
   if (v1 !== null && (typeof v1 !== 'string' || v1.endsWith('/'))) throw new Error('v1 is an address without a slash at its end');
   world.v1Issuer = v1 ?? world.options.config?.v1Issuer ?? V1_ISSUER;
   return { v1: v1IssuerOf(world, null) };
+}
+
+/** Grants and events carry a rising number, because a token of the second of a revocation may be older or younger than it. */
+export function nextSerial(world) {
+  world.serial += 1;
+  return world.serial;
 }
 
 export const userByKey = (world, key) => world.users.find((user) => user.key === key);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be asked of Graph: who I am, what I am in, and which groups there are.
 
+import { userProperties } from '../directory.mjs';
 import { isGroup, isSecurityGroup, membershipsOf } from '../membership.mjs';
 import { CONSUMERS } from '../tenants.mjs';
 import { demand, mayAny } from './bearer.mjs';
@@ -96,15 +97,7 @@ function group(ctx, caller, [, id]) {
 
 const showUser = (ctx, user) => ({
   ...context(ctx, 'users/$entity'),
-  ...pick({
-    id: user.oid,
-    displayName: user.name,
-    givenName: user.givenName ?? null,
-    surname: user.familyName ?? null,
-    userPrincipalName: user.upn,
-    mail: user.email ?? null,
-    accountEnabled: user.enabled,
-  }, readOptions(ctx, ['select']).select),
+  ...pick(userProperties(user), readOptions(ctx, ['select']).select),
 });
 
 function myself(ctx, caller) {
