@@ -2,10 +2,12 @@
 // The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
 
 import { setContexts } from './contexts.mjs';
+import { addCrowd } from './directory.mjs';
 import { changeUser, happen, revoke } from './events.mjs';
 import { addFault } from './faults.mjs';
 import { checkShape } from './forge.mjs';
 import { checkChallengeShape } from './graph/challenge.mjs';
+import { expireLinks } from './graph/delta.mjs';
 import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
 import { keyAction } from './keycontrol.mjs';
 import { mint } from './mint.mjs';
@@ -90,6 +92,8 @@ const CALLS = {
   'GET graph': getGraph,
   'DELETE graph': clearGraph,
   'POST group': changeGroup,
+  'POST delta': expireLinks,
+  'POST crowd': addCrowd,
   'POST keys': keyAction,
   'GET keys': (world) => keyAction(world, { action: 'list' }),
   'POST client': changeClient,

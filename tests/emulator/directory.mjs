@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The directory as Graph shows it: a user's properties, and a journal of their changes for those who follow it.
 
+import { CONTOSO, member } from './tenants.mjs';
+
 /** Sessions from before this time are over; for a user whose were never revoked it is the day the directory began. */
 const BEGINNING = Date.UTC(2026, 0, 1) / 1000;
 
@@ -41,6 +43,15 @@ export function addUser(world, user) {
   journal.changes.set(user.oid, versions);
   journal.removed = journal.removed.filter((entry) => entry.user !== user);
   world.users.push(user);
+}
+
+/** The control call `crowd`: so many more users of a tenant, for lists that are long. */
+export function addCrowd(world, { count, tenant = CONTOSO }) {
+  if (!Number.isInteger(count) || count < 1) throw new Error('count is a number of users');
+  if (!world.tenants.some((known) => known.id === tenant)) throw new Error(`there is no tenant '${tenant}'`);
+  const first = world.users.filter((user) => user.key.startsWith('crowd')).length + 1;
+  for (let i = first; i < first + count; i += 1) addUser(world, { ...member(`crowd${i}`, 'Crowd', String(i)), tenant, hidden: true });
+  return { users: world.users.length };
 }
 
 /** `changed` is what Graph calls a user in the bin, `deleted` one that is gone for good. */

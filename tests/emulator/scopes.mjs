@@ -17,8 +17,9 @@ export function apiNamed(world, name) {
 
 function resourceOf(world, scope, tenant) {
   const slash = scope.lastIndexOf('/');
-  if (slash < 0 || scope.startsWith(`${GRAPH}/`)) return GRAPH;
   const name = scope.slice(0, slash);
+  // Under its own name, or where the discovery document says that it is.
+  if (slash < 0 || name === GRAPH || name.replace(/^https?:/, '') === world.base.replace(/^https?:/, '')) return GRAPH;
   const client = apiNamed(world, name);
   if (!client) throw new EntraError(500011, [name, tenant]);
   return client.id;

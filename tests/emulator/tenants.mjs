@@ -63,7 +63,7 @@ export const groups = [
 
 const groupId = (key) => groups.find((g) => g.key === key).id;
 
-const member = (key, given, family, more = {}) => ({
+export const member = (key, given, family, more = {}) => ({
   key,
   tenant: CONTOSO,
   oid: guidOf(`user:${key}`),

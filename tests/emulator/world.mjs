@@ -16,6 +16,8 @@ const LIMITS = {
   loopLimit: 0,
   // As many ids as getMemberGroups and getMemberObjects give at most.
   memberIds: 11000,
+  // How long a delta link of users is good.
+  deltaSeconds: 7 * 24 * 3600,
 };
 
 // The issuer of version 1.0 tokens is this, the tenant and a slash; the host has no other use.

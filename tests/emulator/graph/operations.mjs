@@ -5,6 +5,7 @@ import { userProperties } from '../directory.mjs';
 import { isGroup, isSecurityGroup, membershipsOf } from '../membership.mjs';
 import { CONSUMERS } from '../tenants.mjs';
 import { demand, mayAny } from './bearer.mjs';
+import { usersDelta } from './delta.mjs';
 import { GraphError, badRequest, notFound, unsupported } from './errors.mjs';
 import { isEventual, pageOf, pick, readFilter, readOptions, represent } from './query.mjs';
 
@@ -122,5 +123,6 @@ export const operations = [
   { name: 'me', method: 'GET', path: /^\/me$/i, run: myself },
   { name: 'groups', method: 'GET', path: /^\/groups$/i, run: groups },
   { name: 'group', method: 'GET', path: /^\/groups\/([^/]+)$/i, run: group },
+  { name: 'usersDelta', method: 'GET', path: /^\/users\/delta$/i, run: usersDelta },
   { name: 'user', method: 'GET', path: /^\/users\/([^/]+)$/i, run: otherUser },
 ];
