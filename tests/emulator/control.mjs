@@ -12,6 +12,8 @@ import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
 import { keyAction } from './keycontrol.mjs';
 import { mint } from './mint.mjs';
 import { oddBody } from './oddbody.mjs';
+import { clusterAction, mintServiceAccount } from './platform/cluster.mjs';
+import { describePlatform, setPlatform } from './platform/identities.mjs';
 import { checkRefreshShape } from './refresh.mjs';
 import { json } from './reply.mjs';
 import { clearSilent, setSilent } from './silent.mjs';
@@ -94,6 +96,12 @@ const CALLS = {
   'POST group': changeGroup,
   'POST delta': expireLinks,
   'POST crowd': addCrowd,
+  'POST platform': setPlatform,
+  'GET platform': describePlatform,
+  'POST identitytoken': setShape('identitytoken', checkShape),
+  'DELETE identitytoken': (world) => setShape('identitytoken')(world, {}),
+  'POST serviceaccount': mintServiceAccount,
+  'POST cluster': clusterAction,
   'POST keys': keyAction,
   'GET keys': (world) => keyAction(world, { action: 'list' }),
   'POST client': changeClient,

@@ -56,6 +56,7 @@ const TABLE = {
   700211: ['invalid_client', "No federated identity credential has the issuer '{0}' of the assertion."],
   700212: ['invalid_client', "No federated identity credential has the audience '{0}' of the assertion."],
   700213: ['invalid_client', "No federated identity credential has the subject '{0}' of the assertion."],
+  700229: ['invalid_client', 'Only app-only tokens can be used as a federated identity credential of a Microsoft Entra issuer.'],
   7000112: ['unauthorized_client', "The application '{0}' is disabled."],
   7000215: ['invalid_client', "The client secret is wrong. Send the value of the secret of the application '{0}', not its id."],
   7000218: ['invalid_client', "The request body must contain 'client_assertion' or 'client_secret'."],

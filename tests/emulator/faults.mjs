@@ -3,7 +3,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 
-export const faultEndpoints = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'authorize', 'login', 'token', 'logout', 'graph', 'any'];
+export const faultEndpoints = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'authorize', 'login', 'token', 'logout', 'graph', 'imds', 'appservice', 'cluster', 'any'];
 
 export function addFault(world, fault) {
   if (!faultEndpoints.includes(fault.endpoint)) throw new Error(`endpoint is one of ${faultEndpoints.join(', ')}`);

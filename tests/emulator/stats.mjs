@@ -2,7 +2,7 @@
 // What the emulator saw: counts, connections, the last requests, and the secrets it issued, so that a test can search logs for them.
 
 const KEPT = 200;
-const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'code_verifiers', 'nonces', 'states'];
+const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'identity_tokens', 'code_verifiers', 'nonces', 'states'];
 const BACK_CHANNEL = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'token', 'graph'];
 
 export function createStats(previous) {

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import * as data from './tenants.mjs';
 import { createJournal } from './directory.mjs';
 import { createKeys, restoreKeys } from './keys.mjs';
+import { createPlatform } from './platform/identities.mjs';
 import { createStats } from './stats.mjs';
 
 const LIMITS = {
@@ -53,6 +54,7 @@ export function resetWorld(world) {
     v1Issuer: config.v1Issuer ?? V1_ISSUER,
     silentSession: 'assumed',
     contexts: null,
+    platform: createPlatform(),
     journal: createJournal(),
     // By object id, what happened to the account.
     events: new Map(),
@@ -60,7 +62,7 @@ export function resetWorld(world) {
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, challenge: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, challenge: null, identitytoken: null, platform: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
     graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),
@@ -68,6 +70,7 @@ export function resetWorld(world) {
   merge(world.clients, config.clients, 'id');
   merge(world.users, config.users, 'key');
   restoreKeys(world.keys);
+  if (world.clusterKeys) restoreKeys(world.clusterKeys);
 }
 
 function merge(list, changes = [], key) {
