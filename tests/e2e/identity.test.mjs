@@ -356,6 +356,14 @@ Alias "/dav/" "${s.path('dav')}/"
         assert.doesNotMatch(seen.raw, /Entra-(Session|Login)/i, JSON.stringify(lines));
       }
     });
+
+    test('the obsolete Cookie2 line carries nothing to the backend', async () => {
+      const session = jar.ada.cookies.header(new URL(site.origin), {});
+      const { response, seen } = await site.ask(jar.ada, 'in', 'http', { headers: [['Cookie2', `$Version="1"; ${session}`], ['X-Control', 'kept']] });
+      assert.equal(response.status, 200);
+      assert.doesNotMatch(seen.raw, /Entra-(Session|Login)|Cookie2/i);
+      assert.match(seen.raw, /kept/);
+    });
   });
 
   // ---- what a client claims ----------------------------------------------------------------------------------------------
