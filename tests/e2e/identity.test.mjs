@@ -814,6 +814,47 @@ CacheHeader on
   }
 });
 
+describe('a cache in this httpd that is told to keep all it can', { skip: missing || (hasModule('cache_disk') ? false : 'there is no mod_cache_disk') }, () => {
+  for (const quick of ['On', 'Off']) {
+    test(`CacheQuickHandler ${quick}: keeps neither what a session got nor an answer of the module itself`, async () => {
+      const site = await startSite({
+        modules: ['cache', 'cache_disk'],
+        files: { 'cache/x': 'x' },
+        extra: (s) => `
+CacheRoot "${s.path('cache')}"
+CacheEnable disk /
+CacheQuickHandler ${quick}
+CacheHeader on
+CacheStoreNoStore On
+CacheStorePrivate On
+CacheIgnoreNoLastMod On
+CacheIgnoreCacheControl On
+CacheDefaultExpire 600
+CacheMinExpire 600`,
+        allowLog: [/cache/],
+      });
+      try {
+        chmodSync(site.httpd.path('cache'), 0o777);
+        const browser = await site.signedIn();
+        for (let i = 0; i < 2; i += 1) await site.httpd.get('/public/index.html');
+        assert.match((await site.httpd.get('/public/index.html')).header('x-cache') ?? '', /HIT/, 'the cache works at all');
+        for (const [path, status] of [['/.entra/session', 401], ['/page.html', 401], ['/app/x', 401], ['/.entra/logout', 200]]) {
+          const page = await browser.navigate(site.at(path), { from: 'https://elsewhere.test/' });
+          assert.equal(page.status, 200, page.trace);
+          for (let i = 0; i < 2; i += 1) {
+            const nobody = await site.httpd.get(path);
+            assert.equal(nobody.status, status, path);
+            assert.doesNotMatch(nobody.header('x-cache') ?? '', /HIT/, path);
+            assert.doesNotMatch(nobody.text, /ada@contoso/, path);
+          }
+        }
+      } finally {
+        await site.stop();
+      }
+    });
+  }
+});
+
 // ---- configuration of the identity ---------------------------------------------------------------------------------------
 
 describe('configuration of the identity', { skip: missing }, () => {
