@@ -46,6 +46,16 @@ static void hide_from_error_document(request_rec *r)
     r->the_request = r->prev->the_request;
 }
 
+/* mod_http2 makes the first stream of an upgraded connection of what is in this request, and session and code are no
+ * longer in it. An offer to upgrade may be left alone (RFC 9110, 7.8). */
+static void decline_http2_upgrade(request_rec *r)
+{
+    const char *offer = apr_table_get(r->headers_in, "Upgrade");
+    if (offer != NULL && ap_find_token(r->pool, offer, "h2c")) {
+        apr_table_unset(r->headers_in, "Upgrade");
+    }
+}
+
 int sso_hook_post_read_request(request_rec *r)
 {
     sso_site_config_t *site = sso_config_server(r->server)->site;
@@ -67,6 +77,9 @@ int sso_hook_post_read_request(request_rec *r)
         visit->endpoint = apr_pstrdup(r->pool, endpoint);
         /* SECURITY: the query of the callback is the authorization code. */
         visit->query = sso_hide_query(r);
+    }
+    if (visit->endpoint != NULL || visit->cookies.session_parts != 0) {
+        decline_http2_upgrade(r);
     }
     return DECLINED;
 }

@@ -574,6 +574,11 @@ Alias "/dav/" "${s.path('dav')}/"
         const seen = JSON.parse((await ask('/in/http/x', { cookie: [cookie, 'a=1'] })).text);
         assert.deepEqual(seen.headers.filter(([name]) => name === 'X-Entra-User'), [['X-Entra-User', 'noroles@contoso.example']]);
         assert.deepEqual(seen.headers.filter(([name]) => /^cookie$/i.test(name)).map(([, value]) => value), ['a=1']);
+        const offer = (path, line) => exchange(h2.httpd.port, Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${h2.httpd.port}\r\n${line}Connection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n`));
+        const upgraded = await offer('/in/http/x', `Cookie: ${cookie}\r\n`);
+        assert.equal(upgraded.status, 200, 'a session survives the offer to upgrade');
+        assert.match(upgraded.text, /noroles@contoso\.example/);
+        assert.equal((await offer('/.entra/callback?code=x&state=y', '')).status, 400, 'and so does the query of the callback');
       } finally {
         client.destroy();
         await h2.stop();
