@@ -19,7 +19,7 @@ describe('what httpd refuses while reading it', { skip: missing }, () => {
 ErrorDocument 400 /public/cgi/env
 ScriptAlias "/public/cgi/" "${server.path('cgi')}/"`,
       directives: { EntraPath: '/auth/entra' },
-      allowLog: [/AH01270: Error reading request entity data/],
+      allowLog: [/AH0(1270|1225): Error reading request entity data/],
     });
   });
   after(async () => { await site?.stop(); });
