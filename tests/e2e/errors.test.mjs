@@ -679,7 +679,7 @@ ScriptAlias "/public/cgi/" "${s.path('cgi')}/"
       });
     }
 
-    test('CVE-2021-20718 and CVE-2021-3891: POST without Content-Type, with and without a body', async () => {
+    test('CVE-2021-20718 and CVE-2025-3891: POST without Content-Type, with and without a body', async () => {
       for (const head of ['Content-Length: 3\r\n\r\nabc', 'Content-Length: 0\r\n\r\n', 'Content-Length: 0\r\nContent-Type:\r\n\r\n', 'Content-Type: \r\nContent-Length: 3\r\n\r\nabc', '\r\n', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n']) {
         for (const accept of ['Accept: text/html\r\n', '']) {
           const response = await raw(`POST /app/x HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n${accept}${head}`, { method: 'POST' });
