@@ -12,6 +12,7 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <http_vhost.h>
 
 #include <apr_cstr.h>
 #include <apr_strings.h>
@@ -56,6 +57,17 @@ static void decline_http2_upgrade(request_rec *r)
     }
 }
 
+/* A request of a forward proxy's client names its host in the request line; mod_proxy looks at it only after us. */
+static bool is_for_another(request_rec *r, const sso_site_t *site)
+{
+    const char *host = r->parsed_uri.hostname;
+    if (host == NULL || apr_cstr_casecmp(host, site->origin->host) == 0) {
+        return false;
+    }
+    apr_port_t port = r->parsed_uri.port_str != NULL ? r->parsed_uri.port : ap_default_port(r);
+    return ap_matches_request_vhost(r, host, port) == 0;
+}
+
 int sso_hook_post_read_request(request_rec *r)
 {
     sso_site_config_t *site = sso_config_server(r->server)->site;
@@ -71,7 +83,7 @@ int sso_hook_post_read_request(request_rec *r)
         return DECLINED;
     }
     sso_visit_t *visit = sso_visit_begin(r, site);
-    const char *endpoint = r->proxyreq == PROXYREQ_NONE ? sso_endpoint_of(&site->site, r->parsed_uri.path) : NULL;
+    const char *endpoint = is_for_another(r, &site->site) ? NULL : sso_endpoint_of(&site->site, r->parsed_uri.path);
     if (endpoint != NULL) {
         /* A copy: httpd will decode and normalise the path where it lies. */
         visit->endpoint = apr_pstrdup(r->pool, endpoint);

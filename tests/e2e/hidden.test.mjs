@@ -76,3 +76,19 @@ describe('mod_log_forensic', { skip: missing || (!hasModule('log_forensic') && '
     });
   }
 });
+
+test('the endpoints of other sites are theirs, where this httpd is a forward proxy as well', { skip: missing || (!hasModule('proxy_http') && 'there is no mod_proxy_http') }, async () => {
+  const site = await startSite({ extra: 'ProxyRequests On' });
+  try {
+    const ask = (url) => exchange(site.httpd.port, Buffer.from(`GET ${url} HTTP/1.1\r\nHost: localhost:${site.httpd.port}\r\nX-Entra-User: spoof\r\nConnection: close\r\n\r\n`));
+    const theirs = await ask(`http://127.0.0.1:${site.backend.port}/.entra/callback?kept=1`);
+    assert.equal(theirs.status, 200, theirs.text);
+    assert.equal(site.backend.last().url, '/.entra/callback?kept=1');
+    assert.doesNotMatch(theirs.text, /spoof/);
+    const ours = await ask(`${site.origin}/.entra/session`);
+    assert.equal(ours.status, 401);
+    assert.match(ours.text, /ENTRA1501/);
+  } finally {
+    await site.stop();
+  }
+});
