@@ -76,6 +76,8 @@ static void set_common_headers(request_rec *r)
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     apr_table_setn(r->err_headers_out, "Referrer-Policy", "no-referrer");
     apr_table_setn(r->err_headers_out, "X-Content-Type-Options", "nosniff");
+    /* mod_cache can be told to keep what says no-store (CacheStoreNoStore), but not against this. */
+    apr_table_setn(r->subprocess_env, "no-cache", "1");
 }
 
 static void set_page_headers(request_rec *r, const char *form_action)

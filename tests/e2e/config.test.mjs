@@ -249,6 +249,15 @@ describe('configuration', { skip: missing }, () => {
       }
     });
 
+    test('MergeTrailers is refused where only a .htaccess may say AuthType Entra', () => {
+      const server = linesOf(BASE).join('\n');
+      for (const [trailers, good] of [['off', true], ['on', false]]) {
+        const { status, output } = bare(`${server}\nMergeTrailers ${trailers}`);
+        assert.equal(status === 0, good, output);
+        assert.equal(/ENTRA4017: .*write "MergeTrailers off"/.test(output), !good, output);
+      }
+    });
+
     test('AuthType Entra with nothing configured: refused, in the main server, a virtual host, a nested section, an included file, in any case', () => {
       for (const config of [PROTECTED, PROTECTED.replace('Entra', 'entra'), PROTECTED.replace('Entra', '"ENTRA"'), `<VirtualHost *:80>\nServerName http://localhost\n${PROTECTED}\n</VirtualHost>`, '<VirtualHost *:80>\nServerName http://localhost\n<Directory "/srv">\n<Files "x">\nAuthType Entra\nRequire valid-user\n</Files>\n</Directory>\n</VirtualHost>', '<IfModule entra_sso_module>\n<Location "/x">\n<Limit GET POST>\nRequire valid-user\n</Limit>\nAuthType Entra\n</Location>\n</IfModule>', '<Location "/x">\n<If "%{REQUEST_METHOD} == \'GET\'">\nAuthType Entra\nRequire valid-user\n</If>\n</Location>']) {
         const { status, output } = bare(config);
