@@ -32,6 +32,9 @@ sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_
 sso_rc sso_keyring_make(sso_ctx_t *ctx, const char *path, bool *ret_made) SSO_MUST_USE;
 /* Number of keys. */
 int sso_keyring_size(const sso_keyring_t *ring);
+/* The key pair that the ring's key of this place derives for signing assertions: 0 signs, all are published. NULL
+ * behind the last. Lives with the ring. */
+const sso_signing_key_t *sso_keyring_signing_key(const sso_keyring_t *ring, int place);
 
 /* Seals data for purpose and binding; base64url text in ctx->pool. Errors: SSO_R_RANDOM, SSO_R_CRYPTO. */
 sso_rc sso_seal(sso_ctx_t *ctx, const sso_keyring_t *ring, sso_purpose_t purpose,

@@ -13,8 +13,8 @@
 /* The names of one server, folded and sorted. Immutable. */
 typedef struct sso_scrub_t sso_scrub_t;
 
-/* names: request headers and variables (const char *) that EntraHeader and EntraEnv set; all X-Entra-* are owned
- * anyway. */
+/* names: request headers and variables (const char *) that EntraHeader, EntraEnv and EntraHeaders set, those that begin
+ * so for "name*"; all X-Entra-* are owned anyway. */
 const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *names);
 
 /* Removes owned names, in whatever case and punctuation, from r->headers_in, and tokens that name them from Connection,
