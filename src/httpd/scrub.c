@@ -139,20 +139,35 @@ static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
     }
 }
 
-void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
+/* Takes out of table what begins with prefix and goes on with an owned name. */
+static void scrub_table(apr_pool_t *pool, const sso_scrub_t *scrub, const char *prefix, apr_table_t *table)
 {
-    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    const apr_table_entry_t *entry = (const void *)headers->elts;
+    const apr_array_header_t *pairs = apr_table_elts(table);
+    const apr_table_entry_t *entry = (const void *)pairs->elts;
+    apr_size_t skip = strlen(prefix);
     /* Unsetting moves the entries behind, so the names are collected first; there are none in an honest request. */
     apr_array_header_t *found = NULL;
-    for (int i = 0; i < headers->nelts; i++) {
-        if (sso_scrub_owns(scrub, entry[i].key, strlen(entry[i].key))) {
-            found = found == NULL ? apr_array_make(r->pool, 4, sizeof(const char *)) : found;
-            APR_ARRAY_PUSH(found, const char *) = entry[i].key;
+    for (int i = 0; i < pairs->nelts; i++) {
+        const char *key = entry[i].key;
+        if (strncmp(key, prefix, skip) == 0 && sso_scrub_owns(scrub, key + skip, strlen(key + skip))) {
+            found = found == NULL ? apr_array_make(pool, 4, sizeof(const char *)) : found;
+            APR_ARRAY_PUSH(found, const char *) = key;
         }
     }
     for (const char **name; found != NULL && (name = apr_array_pop(found)) != NULL;) {
-        apr_table_unset(r->headers_in, *name);
+        apr_table_unset(table, *name);
     }
+}
+
+void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
+{
+    scrub_table(r->pool, scrub, "", r->headers_in);
     scrub_connection(r, scrub);
+}
+
+void sso_scrub_subrequest(request_rec *r, const sso_scrub_t *scrub)
+{
+    sso_scrub_request(r, scrub);
+    /* mod_include makes the variables of a page before those of what it includes, which begin as a copy. */
+    scrub_table(r->pool, scrub, "HTTP_", r->subprocess_env);
 }

@@ -20,6 +20,8 @@ const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *na
 /* Removes owned names, in whatever case and punctuation, from r->headers_in, and tokens that name them from Connection,
  * with which a proxy would take our headers off again. */
 void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub);
+/* The same for a subrequest, which has copies of its main request's headers and of the variables made of them. */
+void sso_scrub_subrequest(request_rec *r, const sso_scrub_t *scrub);
 
 /* True when the header name folds to an owned one. */
 bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len);
