@@ -329,9 +329,12 @@ int sso_keyring_size(const sso_keyring_t *ring)
     return ring->count;
 }
 
-const sso_signing_key_t *sso_keyring_signing_key(const sso_keyring_t *ring, int place)
+int sso_keyring_signing_keys(const sso_keyring_t *ring, const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS])
 {
-    return place >= 0 && place < ring->count ? ring->keys[place].signing : NULL;
+    for (int i = 0; i < ring->count; i++) {
+        ret_keys[i] = ring->keys[i].signing;
+    }
+    return ring->count;
 }
 
 static bool write_all(int fd, const char *text, size_t len)

@@ -65,8 +65,8 @@ static const char *unless_empty(const char *text)
     return *text == '\0' ? NULL : text;
 }
 
-static sso_rc sign(sso_ctx_t *ctx, const sso_site_t *site, const char *issuer, const sso_subject_t *subject,
-                   const char **ret_token)
+static sso_rc sign(sso_ctx_t *ctx, const sso_site_t *site, const sso_signing_key_t *key, const char *issuer,
+                   const sso_subject_t *subject, const char **ret_token)
 {
     const sso_record_t *record = subject->record;
     const char *id;
@@ -91,20 +91,22 @@ static sso_rc sign(sso_ctx_t *ctx, const sso_site_t *site, const char *issuer, c
     sso_json_set_integer(claims, "nbf", apr_time_sec(ctx->now - SSO_ASSERTION_BACKDATE));
     sso_json_set_integer(claims, "exp", apr_time_sec(ctx->now + SSO_ASSERTION_LIFE));
     sso_json_set_text(claims, "jti", id);
-    return sso_jwt_sign_es256(ctx, sso_keyring_signing_key(site->session.keyring, 0), claims, ret_token);
+    return sso_jwt_sign_es256(ctx, key, claims, ret_token);
 }
 
 sso_rc sso_assertion_get(sso_ctx_t *ctx, const sso_site_t *site, const sso_subject_t *subject, sso_kept_t *kept,
                          const char **ret_token)
 {
     const char *issuer = apr_pstrcat(ctx->pool, site->origin->text, site->path, NULL);
+    const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
+    (void)sso_keyring_signing_keys(site->session.keyring, keys);
     /* A rotated key signs at once, also for whom an assertion is kept. */
-    const char *key = sso_signing_key_id(sso_keyring_signing_key(site->session.keyring, 0));
+    const char *place = apr_pstrcat(ctx->pool, issuer, " ", sso_signing_key_id(keys[0]), NULL);
     apr_size_t len;
-    const void *bytes = sso_subject_bytes(ctx->pool, apr_pstrcat(ctx->pool, issuer, " ", key, NULL), subject, &len);
+    const void *bytes = sso_subject_bytes(ctx->pool, place, subject, &len);
     const char *token = sso_kept_get(kept, bytes, len, ctx->now, SSO_ASSERTION_REUSE);
     if (token == NULL) {
-        sso_rc rc = sign(ctx, site, issuer, subject, &token);
+        sso_rc rc = sign(ctx, site, keys[0], issuer, subject, &token);
         if (rc != SSO_OK) {
             return rc;
         }
@@ -117,16 +119,17 @@ sso_rc sso_assertion_get(sso_ctx_t *ctx, const sso_site_t *site, const sso_subje
 const char *sso_assertion_keys(apr_pool_t *pool, const sso_keyring_t *ring)
 {
     sso_json_writer_t *set = sso_json_object_make(pool);
-    const sso_signing_key_t *key;
-    for (int i = 0; (key = sso_keyring_signing_key(ring, i)) != NULL; i++) {
+    const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
+    int count = sso_keyring_signing_keys(ring, keys);
+    for (int i = 0; i < count; i++) {
         sso_json_writer_t *jwk = sso_json_add_object(set, "keys");
         sso_json_set_text(jwk, "kty", "EC");
         sso_json_set_text(jwk, "crv", "P-256");
         sso_json_set_text(jwk, "use", "sig");
         sso_json_set_text(jwk, "alg", "ES256");
-        sso_json_set_text(jwk, "kid", sso_signing_key_id(key));
-        sso_json_set_text(jwk, "x", sso_signing_key_x(key));
-        sso_json_set_text(jwk, "y", sso_signing_key_y(key));
+        sso_json_set_text(jwk, "kid", sso_signing_key_id(keys[i]));
+        sso_json_set_text(jwk, "x", sso_signing_key_x(keys[i]));
+        sso_json_set_text(jwk, "y", sso_signing_key_y(keys[i]));
     }
     return sso_json_print(pool, set);
 }

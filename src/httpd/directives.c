@@ -316,9 +316,7 @@ static const char *parse_HEADER(apr_pool_t *pool, int argc, const char *const ar
         return apr_psprintf(pool, "the header '%s' frames the request and cannot carry a claim", argv[0]);
     }
     if (apr_cstr_casecmp(argv[0], "X-Entra-Assertion") == 0) {
-        return "X-Entra-Assertion is what EntraSignedIdentity on signs, and nothing else may stand in it; write "
-               "another "
-               "name";
+        return "X-Entra-Assertion is what EntraSignedIdentity on signs, and nothing else; write another name";
     }
     return add_item(pool, value, argv[0], argv[1], (sso_encoding_t)encoding);
 }
