@@ -614,7 +614,7 @@ describe('in the configuration', { skip: missing }, () => {
     });
   }
 
-  test('the good ones are taken everywhere but in a .htaccess', async () => {
+  test('the good ones are taken in a section', async () => {
     for (const location of ['EntraSignedIdentity on', 'EntraSignedIdentity off', 'EntraHeaders easyauth', 'EntraHeaders EASYAUTH\nEntraSignedIdentity ON']) {
       const { status, output } = await siteConfigtest({ location });
       assert.equal(status, 0, `${location}: ${output}`);
