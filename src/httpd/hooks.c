@@ -119,6 +119,12 @@ int sso_hook_map_to_storage(request_rec *r)
 
 int sso_hook_access_checker_ex(request_rec *r)
 {
+    const sso_visit_t *visit = sso_visit_get(r);
+    if (r->main != NULL && visit != NULL) {
+        /* httpd asks here about a subrequest of other sections than its main request's, whose headers it has. What
+         * these were told must not count as said for the others. */
+        sso_scrub_subrequest(r, visit->site->scrub);
+    }
     return endpoint_visit(r) == NULL ? DECLINED : OK;
 }
 

@@ -326,3 +326,12 @@ int sso_pages_json(request_rec *r, const char *json)
     ap_rvputs(r, json, "\n", NULL);
     return DONE;
 }
+
+int sso_pages_keys(request_rec *r, const char *json)
+{
+    set_common_headers(r);
+    apr_table_setn(r->err_headers_out, "Cache-Control", "public, max-age=300");
+    ap_set_content_type(r, "application/jwk-set+json");
+    ap_rvputs(r, json, "\n", NULL);
+    return DONE;
+}

@@ -480,6 +480,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     if (draft.faults == 0) {
         fill_binding(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);
+        draft.site->signs = draft.config->signs;
         draft.config->site = draft.site;
     }
     return draft.faults;

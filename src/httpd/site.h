@@ -16,6 +16,7 @@ struct sso_site_config_t {
     const sso_scrub_t *scrub;
     sso_group_policy_t groups;
     const char *key_file;
+    bool signs; /* EntraSignedIdentity is on somewhere in it */
     const server_rec *server;
 };
 
