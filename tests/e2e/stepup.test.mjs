@@ -3,17 +3,17 @@
 // comes back counts, and every way in which it must not.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import test, { describe } from 'node:test';
 import { users as people } from '../emulator/tenants.mjs';
 import { assertChallenge, assertClosed, assertPage, assertSignIn, SESSION_COOKIE } from './lib/checks.mjs';
-import { headerOf } from './lib/echo.mjs';
 import { missing } from './lib/httpd.mjs';
-import { isCallback, siteConfigtest, startSite } from './lib/site.mjs';
+import { isCallback, siteConfig, siteConfigtest, startSite } from './lib/site.mjs';
 
 const oidOf = (key) => people.find((user) => user.key === key).oid;
 const NO_CONTEXT = { unset: ['acrs'] };
-// httpd's own line beside ours when Require says no.
-const REFUSED_BY_HTTPD = /AH01631/;
+// httpd's own lines beside ours when Require says no.
+const REFUSED_BY_HTTPD = /AH0163[01]/;
 
 const SECTIONS = {
   c1: 'Require entra-acr c1',
@@ -44,7 +44,9 @@ const SECTIONS = {
 };
 const sectionText = (sections) => Object.entries(sections).map(([path, lines]) => `<Location "/app/${path}/">\n${lines}\n</Location>`).join('\n');
 
-const start = ({ sections = SECTIONS, extra = '', ...rest } = {}) => startSite({ processes: 1, allowLog: [REFUSED_BY_HTTPD], ...rest, extra: `${sectionText(sections)}\n${extra}` });
+const start = ({ sections = SECTIONS, extra = '', ...rest } = {}) => startSite({
+  processes: 1, allowLog: [REFUSED_BY_HTTPD], ...rest, extra: (server) => `${sectionText(sections)}\n${typeof extra === 'function' ? extra(server) : extra}`,
+});
 
 const go = (site, browser, path, options) => browser.navigate(site.at(`/app/${path}`), options);
 /** The authorize requests of a navigation, each as its parameters. */
@@ -74,6 +76,8 @@ describe('step-up', { skip: missing }, () => {
     assertIn(page, '/c1/x?id=1&q=a%20b');
     assert.equal(page.path, '/app/c1/x?id=1&q=a%20b');
     assert.deepEqual(contextsAsked(page), ['c1']);
+    // One refusal, one line of httpd: the question whether a step-up helps is not in the log.
+    assert.equal(site.httpd.errorLog().match(/AH01631/g).length, 2);
     // From then on no detour, here and wherever the context is enough.
     for (const path of ['c1/y', 'either/y', 'any/y', 'reader/y']) {
       const again = await go(site, ada, path, { follow: false });
@@ -397,6 +401,55 @@ describe('step-up', { skip: missing }, () => {
     site.httpd.expect(/Require entra-acr c44: .*only this \.htaccess/);
     const params = assertSignIn(site, (await site.browser().navigate(site.at('/ht/prompt/x.html'), { follow: false })).response);
     assert.deepEqual([params.get('prompt'), params.get('max_age')], ['login', '300']);
+    await site.stop();
+  });
+});
+
+describe('step-up in unusual places', { skip: missing }, () => {
+  test('a virtual host keeps the contexts that the main server\'s sections name', async () => {
+    const site = await startSite({
+      processes: 1,
+      allowLog: [REFUSED_BY_HTTPD],
+      config: (server, { emu, backend }) => `<Location "/app/main/">\nRequire entra-acr c5\n</Location>
+<VirtualHost *:${server.port}>\nServerName http://localhost:${server.port}\n${siteConfig(server, { emu, backend, location: 'AuthMerging And' })}\n</VirtualHost>`,
+    });
+    const page = await go(site, site.browser(), 'main/x');
+    assertIn(page, '/main/x');
+    assert.deepEqual(contextsAsked(page), [null, 'c5']);
+    await site.stop();
+  });
+
+  test('a front controller and an ErrorDocument', async () => {
+    const site = await start({
+      modules: ['rewrite'],
+      files: { 'htdocs/front/c.html': 'front-controller', 'htdocs/step.html': 'own-page' },
+      extra: (server) => `<Directory "${server.docroot}/front">\nRewriteEngine on\nRewriteCond %{REQUEST_URI} !c\\.html$\nRewriteRule . /front/c.html [L]\n</Directory>
+<Location "/front/c.html">\nRequire entra-acr c1\n</Location>
+<Location "/app/own/">\nRequire entra-acr c1\nEntraUnauthenticated 401\nErrorDocument 401 "own %{ENV:ENTRA_ERROR}"\n</Location>`,
+    });
+    const ada = await site.signedIn({ user: 'ada' });
+    const own = await go(site, ada, 'own/x');
+    assert.deepEqual([own.status, own.text], [401, 'own ENTRA1513']);
+    assert.match(own.header('www-authenticate'), /^Bearer realm="", error="insufficient_claims"/);
+    const page = await ada.navigate(site.at('/front/some/where?x=1'));
+    assert.equal(page.text, 'front-controller', page.trace);
+    assert.equal(page.path, '/front/some/where?x=1');
+    assert.deepEqual(contextsAsked(page), ['c1']);
+    await site.stop();
+  });
+
+  test('another user by Basic has no contexts, and is not sent to step up', async () => {
+    const site = await start({
+      modules: ['auth_basic', 'authn_file'],
+      files: { users: `ada:{SHA}${createHash('sha1').update('pass word').digest('base64')}\n` },
+      extra: (server) => `<Location "/app/basic/">\nAuthType Basic\nAuthName x\nAuthBasicProvider file\nAuthUserFile "${server.path('users')}"\nRequire entra-acr c1\n</Location>`,
+    });
+    const ada = await site.signedIn({ user: 'ada' });
+    assertIn(await go(site, ada, 'c1/x'), '/c1/x');
+    const page = await go(site, ada, 'basic/x', { headers: { Authorization: `Basic ${Buffer.from('ada:pass word').toString('base64')}` }, follow: false });
+    assert.equal(page.status, 401);
+    assert.match(page.header('www-authenticate'), /^Basic /);
+    site.httpd.expect(/AH01629/);
     await site.stop();
   });
 });
