@@ -38,8 +38,8 @@
 #define SSO_MAX_RETURN_PATH 2048
 #define SSO_MAX_STATE 4096
 
-/* Step-up: an id of an authentication context, how many of them one configuration names, and how often the rules of one
- * refused request are asked again as if one were there. */
+/* Step-up: an id of an authentication context, how many of them one configuration names (bits of a word), and how often
+ * the rules of one refused request are asked again as if one were there. */
 #define SSO_MAX_ACR 32
 #define SSO_MAX_ACRS 64
 #define SSO_MAX_SUPPOSITIONS 16

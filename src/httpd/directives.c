@@ -412,7 +412,10 @@ static const char *parse_DOMAIN_HINT(apr_pool_t *pool, int argc, const char *con
     if (wrong != NULL || text == NULL || strcmp(text, "organizations") == 0 || strcmp(text, "consumers") == 0) {
         return wrong;
     }
-    return parse_DOMAIN(pool, argc, argv, value);
+    return parse_DOMAIN(pool, argc, argv, value) == NULL
+               ? NULL
+               : apr_psprintf(pool, "'%s' is no domain; write one like example.com, or organizations or consumers",
+                              text);
 }
 
 /* ---- the table ---- */

@@ -212,8 +212,9 @@ static int refuse_user(request_rec *r, sso_visit_t *visit)
     bool helps = !closed && sso_section_stepup_helps(r, visit, &wishes);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
     if (helps) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2021: %s needs a step-up to %s: oid %s, session %.8s", r->uri,
-                      wishes.acr, visit->record.oid, sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2021: %s needs a step-up to %s: oid %s, session %.8s",
+                      sso_printable(r->pool, r->uri), wishes.acr, visit->record.oid,
+                      sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_STEPUP_REQUIRED);
     }
     (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),

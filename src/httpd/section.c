@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "flow/stepup.h"
 
 void sso_section_wishes(request_rec *r, sso_wishes_t *ret_wishes)
@@ -42,7 +43,7 @@ bool sso_section_is_fresh(request_rec *r, const sso_visit_t *visit, sso_wishes_t
 
 static uint64_t mask_of(const apr_array_header_t *contexts, const char *context)
 {
-    for (int i = 0; contexts != NULL && i < contexts->nelts && i < 64; i++) {
+    for (int i = 0; contexts != NULL && i < contexts->nelts && i < SSO_MAX_ACRS; i++) {
         if (strcmp(sso_text_at(contexts, i), context) == 0) {
             return UINT64_C(1) << i;
         }
