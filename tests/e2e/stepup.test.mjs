@@ -9,7 +9,7 @@ import { users as people } from '../emulator/tenants.mjs';
 import { assertChallenge, assertClosed, assertPage, assertSignIn, SESSION_COOKIE } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
 import { missing } from './lib/httpd.mjs';
-import { isCallback, siteConfig, siteConfigtest, startSite } from './lib/site.mjs';
+import { CLIENT, isCallback, siteConfig, siteConfigtest, startSite } from './lib/site.mjs';
 
 const oidOf = (key) => people.find((user) => user.key === key).oid;
 const NO_CONTEXT = { unset: ['acrs'] };
@@ -402,6 +402,48 @@ describe('step-up', { skip: missing }, () => {
     site.httpd.expect(/Require entra-acr c44: .*only this \.htaccess/);
     const params = assertSignIn(site, (await site.browser().navigate(site.at('/ht/prompt/x.html'), { follow: false })).response);
     assert.deepEqual([params.get('prompt'), params.get('max_age')], ['login', '300']);
+    await site.stop();
+  });
+});
+
+describe('step-up by the contexts of a tenant', { skip: missing }, () => {
+  const TENANT = { c1: {}, c2: { users: ['root'] }, c7: { omit: true }, c5: { opportunistic: true } };
+  const sections = { c1: SECTIONS.c1, c2: SECTIONS.c2, c5: 'Require entra-acr c5', c7: 'Require entra-acr c7' };
+
+  test('a context is had by who may have it; one without a policy, or of other users, is explained', async () => {
+    const site = await start({ sections });
+    await site.emu.control('contexts', { contexts: TENANT });
+    const ada = await site.signedIn({ user: 'ada' });
+    assertIn(await go(site, ada, 'c5/x', { follow: false }), '/c5/x', 'the optional claim names it by itself');
+    const page = await go(site, ada, 'c1/x');
+    assertIn(page, '/c1/x');
+    assert.deepEqual(contextsAsked(page), ['c1']);
+    const omitted = await go(site, ada, 'c7/x');
+    assertPage(site, omitted.response, 502, 1510, omitted.trace);
+    site.httpd.expect(/ENTRA1510: .*: c7 for oid/);
+    const refused = await go(site, ada, 'c2/x');
+    assert.notEqual(refused.status, 200, refused.trace);
+    assert.equal(asked(refused).length, 1, refused.trace);
+    assertClosed(refused.response);
+    const root = await site.signedIn({ user: 'root' });
+    await site.as('root');
+    assertIn(await go(site, root, 'c2/x'), '/c2/x');
+    // What the session has it keeps, though the last token did not name it.
+    for (const path of ['c1/y', 'c5/y']) assertIn(await go(site, ada, path, { follow: false }), `/${path}`);
+    await site.stop();
+  });
+
+  test('without the optional claims in the registration: a context is named when asked for, auth_time never', async () => {
+    const site = await start();
+    const { clients } = await (await fetch(`${site.emu.url}/_control/client`)).json();
+    const own = clients.find(({ id }) => id === CLIENT);
+    await site.emu.control('client', { client_id: CLIENT, set: { optionalClaims: own.optionalClaims.filter((name) => !['acrs', 'auth_time'].includes(name)) } });
+    await site.emu.control('contexts', { contexts: TENANT });
+    const ada = await site.signedIn({ user: 'ada' });
+    assertIn(await go(site, ada, 'c1/x'), '/c1/x');
+    const page = await go(site, ada, 'fresh/x');
+    assertPage(site, page.response, 502, 1515, page.trace);
+    site.httpd.expect(/ENTRA1515/);
     await site.stop();
   });
 });
