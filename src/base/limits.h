@@ -38,6 +38,14 @@
 #define SSO_MAX_RETURN_PATH 2048
 #define SSO_MAX_STATE 4096
 
+/* Step-up: an id of an authentication context, how many of them one configuration names (bits of a word), and how often
+ * the rules of one refused request are asked again as if one were there. */
+#define SSO_MAX_ACR 32
+#define SSO_MAX_ACRS 64
+#define SSO_MAX_SUPPOSITIONS 16
+/* login_hint and domain_hint: they ride in the sealed state. */
+#define SSO_MAX_HINT 256
+
 /* Cookies: one chunk stays below what every browser stores for one cookie, attributes included. */
 #define SSO_COOKIE_CHUNK 3800
 #define SSO_MAX_COOKIE_CHUNKS 4

@@ -72,6 +72,7 @@ const char *sso_authorize_url(apr_pool_t *pool, const sso_metadata_t *metadata, 
     field_add(fields, "login_hint", request->login_hint);
     field_add(fields, "domain_hint", request->domain_hint);
     field_add(fields, "claims", request->claims);
+    field_add(fields, "max_age", request->max_age);
     field_add(fields, "client-request-id", request->correlation_id);
     return url_print(pool, metadata->authorization_endpoint, fields);
 }

@@ -21,6 +21,7 @@ typedef struct {
     const char *login_hint;
     const char *domain_hint;
     const char *claims;
+    const char *max_age;        /* seconds */
     const char *correlation_id; /* client-request-id */
 } sso_authorize_t;
 

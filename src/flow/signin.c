@@ -12,6 +12,7 @@
 #include "entra/oauth.h"
 #include "flow/groups.h"
 #include "flow/state.h"
+#include "flow/stepup.h"
 #include "session/identity.h"
 
 /* The GUID that Entra's log and ours both show for one sign-in. */
@@ -35,13 +36,20 @@ static const char *page_of(const sso_site_t *site, const char *return_path)
     return return_path;
 }
 
-static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const char *return_path, unsigned attempts,
-                         sso_state_t *state)
+/* A sign-in that is about to begin. */
+typedef struct {
+    const char *return_path;
+    unsigned attempts; /* that began by themselves before it; below SSO_MAX_ATTEMPTS */
+    sso_wishes_t wishes;
+} plan_t;
+
+static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const plan_t *plan, sso_state_t *state)
 {
     state->kind = SSO_STATE_SIGN_IN;
-    state->attempts = attempts;
+    state->attempts = plan->attempts;
     state->issued = ctx->now;
-    state->return_path = return_path;
+    state->return_path = plan->return_path;
+    state->wishes = plan->wishes;
     memcpy(state->browser, login->browser, sizeof(state->browser));
     sso_rc rc = sso_random(ctx, state->nonce, sizeof(state->nonce));
     return rc != SSO_OK ? rc : sso_random(ctx, state->verifier, sizeof(state->verifier));
@@ -59,6 +67,7 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         return rc;
     }
     answer->correlation_id = make_correlation_id(ctx);
+    const sso_wishes_t *wishes = &state->wishes;
     sso_authorize_t authorize = {
         .client_id = site->client_id,
         .redirect_uri = site->redirect_uri,
@@ -66,6 +75,12 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         .state = sealed,
         .nonce = sso_state_nonce(ctx->pool, state),
         .code_verifier = sso_state_verifier(ctx->pool, state),
+        .prompt = wishes->prompt,
+        .login_hint = wishes->login_hint,
+        .domain_hint = wishes->domain_hint,
+        .claims = wishes->acr == NULL ? NULL : sso_stepup_claims(ctx->pool, wishes->acr),
+        .max_age =
+            wishes->max_age > 0 ? apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, apr_time_sec(wishes->max_age)) : NULL,
         .correlation_id = answer->correlation_id,
     };
     sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
@@ -106,17 +121,30 @@ static bool is_looping(sso_ctx_t *ctx, const sso_site_t *site, const sso_request
     return sso_login_is_looping(ctx, login) && !read_session(ctx, site, request, &record);
 }
 
-/* attempts is below SSO_MAX_ATTEMPTS. */
-static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
-                  unsigned attempts, sso_answer_t *answer)
+/* The same for a step-up that is finished again and again: the session that it made stronger never comes back. */
+static void stop_steps(sso_ctx_t *ctx, const sso_site_t *site, const plan_t *plan, sso_answer_t *answer)
+{
+    (void)sso_fail(ctx, SSO_R_STEPUP_LOOP, "the browser does not keep the stronger session cookie (%s)",
+                   plan->wishes.acr == NULL ? "a fresh sign-in" : plan->wishes.acr);
+    sso_cookie_end_login(ctx->pool, &site->session.cookies, answer->cookies);
+    answer->wishes = apr_pmemdup(ctx->pool, &plan->wishes, sizeof(plan->wishes));
+    sso_answer_fault(answer, plan->return_path);
+}
+
+static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, plan_t *plan,
+                  sso_answer_t *answer)
 {
     sso_login_t login;
     sso_state_t state;
     sso_rc rc = SSO_OK;
-    return_path = page_of(site, return_path);
+    plan->return_path = page_of(site, plan->return_path);
     bool known = sso_login_read(ctx, site, request->cookies, &login);
     if (known && is_looping(ctx, site, request, &login)) {
-        stop_loop(ctx, site, return_path, NULL, answer);
+        stop_loop(ctx, site, plan->return_path, NULL, answer);
+        return;
+    }
+    if (known && sso_wishes_strengthen(&plan->wishes) && sso_login_is_stepping_again(ctx, &login, &plan->wishes)) {
+        stop_steps(ctx, site, plan, answer);
         return;
     }
     if (!known) {
@@ -126,13 +154,13 @@ static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *r
         rc = sso_login_write(ctx, site, &login, answer->cookies);
     }
     if (rc == SSO_OK) {
-        rc = make_state(ctx, &login, return_path, attempts, &state);
+        rc = make_state(ctx, &login, plan, &state);
     }
     if (rc == SSO_OK) {
         rc = authorize_location(ctx, site, &state, answer);
     }
     if (rc != SSO_OK) {
-        sso_answer_fault(answer, return_path);
+        sso_answer_fault(answer, plan->return_path);
     }
 }
 
@@ -150,20 +178,35 @@ static bool is_elsewhere(const sso_site_t *site, const sso_request_t *request)
     return request->host != NULL && apr_cstr_casecmp(request->host, site->origin->host) != 0;
 }
 
-/* Once only: a balancer that hides the browser's host from us would make it go round. */
-static void hop(sso_ctx_t *ctx, const sso_site_t *site, const char *return_path, sso_answer_t *answer)
+/* Once only: a balancer that hides the browser's host from us would make it go round. SECURITY: the wishes travel
+ * sealed, so that nobody else's words come into an authorize request. */
+static void hop(sso_ctx_t *ctx, const sso_site_t *site, const plan_t *plan, sso_answer_t *answer)
 {
-    sso_answer_redirect(answer, apr_pstrcat(ctx->pool, sso_login_url(ctx->pool, site, return_path), "&hop=1", NULL));
+    static const sso_wishes_t none = {NULL};
+    const sso_wishes_t *w = &plan->wishes;
+    const char *sealed = NULL;
+    bool any = w->acr != none.acr || w->max_age != none.max_age || w->prompt != none.prompt ||
+               w->login_hint != none.login_hint || w->domain_hint != none.domain_hint;
+    if (any && sso_wishes_seal(ctx, site, w, &sealed) != SSO_OK) {
+        sso_answer_fault(answer, plan->return_path);
+        return;
+    }
+    sso_answer_redirect(answer, apr_pstrcat(ctx->pool, sso_login_url(ctx->pool, site, plan->return_path, NULL),
+                                            "&hop=1", any ? "&wishes=" : NULL, sealed, NULL));
 }
 
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
-                      sso_answer_t *ret_answer)
+                      const sso_wishes_t *wishes, sso_answer_t *ret_answer)
 {
+    plan_t plan = {.return_path = return_path};
+    if (wishes != NULL) {
+        plan.wishes = *wishes;
+    }
     begin(ctx, ret_answer);
     if (is_elsewhere(site, request)) {
-        hop(ctx, site, return_path, ret_answer);
+        hop(ctx, site, &plan, ret_answer);
     } else {
-        start(ctx, site, request, return_path, 0, ret_answer);
+        start(ctx, site, request, &plan, ret_answer);
     }
 }
 
@@ -178,31 +221,50 @@ static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *
     return false;
 }
 
+/* What a link to `login` says. */
+typedef struct {
+    const char *rd, *hop, *acr, *max_age, *wishes;
+} link_t;
+
+static sso_rc read_link(sso_ctx_t *ctx, const char *query, link_t *ret_link)
+{
+    link_t link = {NULL};
+    const struct {
+        const char *name;
+        const char **place;
+    } known[] = {
+        {"rd", &link.rd}, {"hop", &link.hop}, {"acr", &link.acr}, {"max_age", &link.max_age}, {"wishes", &link.wishes}};
+    apr_table_t *pairs;
+    sso_rc rc = sso_query_parse(ctx, query, &pairs);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && rc == SSO_OK; i++) {
+        rc = sso_query_one(ctx, pairs, known[i].name, known[i].place);
+    }
+    *ret_link = link;
+    return rc;
+}
+
 void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
-    apr_table_t *pairs;
-    const char *target = NULL;
-    const char *hopped = NULL;
+    link_t link;
+    plan_t plan = {NULL};
     begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
         return;
     }
-    sso_rc rc = sso_query_parse(ctx, request->query, &pairs);
+    sso_rc rc = read_link(ctx, request->query, &link);
     if (rc == SSO_OK) {
-        rc = sso_query_one(ctx, pairs, "rd", &target);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_query_one(ctx, pairs, "hop", &hopped);
+        rc = link.wishes != NULL ? sso_wishes_open(ctx, site, link.wishes, &plan.wishes)
+                                 : sso_wishes_parse(ctx, site, link.acr, link.max_age, &plan.wishes);
     }
     if (rc != SSO_OK) {
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    const char *return_path = sso_return_path(ctx->pool, site->origin, target);
-    if (hopped == NULL && is_elsewhere(site, request)) {
-        hop(ctx, site, return_path, ret_answer);
+    plan.return_path = sso_return_path(ctx->pool, site->origin, link.rd);
+    if (link.hop == NULL && is_elsewhere(site, request)) {
+        hop(ctx, site, &plan, ret_answer);
     } else {
-        start(ctx, site, request, return_path, 0, ret_answer);
+        start(ctx, site, request, &plan, ret_answer);
     }
 }
 
@@ -217,7 +279,8 @@ static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_reques
     }
     sso_debug(ctx, "sign-in begins again: ENTRA%04d: %s", sso_reason(cause.rc)->number, sso_reason(cause.rc)->sentence);
     sso_fault_clear(ctx);
-    start(ctx, site, request, state->return_path, state->attempts + 1, answer);
+    plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1, .wishes = state->wishes};
+    start(ctx, site, request, &plan, answer);
 }
 
 static void go_to_page(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, sso_answer_t *answer)
@@ -225,18 +288,23 @@ static void go_to_page(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t
     sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, state->return_path, NULL));
 }
 
-/* A session at least as young as the state: this callback was reloaded, or another tab finished first. Its code is not
- * needed. */
-static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
-                                const sso_state_t *state)
+/* A session that already is what this callback would bring: it was reloaded, or another tab finished first. Its code is
+ * not needed. A step-up has come home when the session has what was asked for, however young it is. */
+static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state)
 {
     sso_record_t record;
-    return read_session(ctx, site, request, &record) && record.created >= state->issued;
+    if (!read_session(ctx, site, request, &record)) {
+        return false;
+    }
+    return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, &record)
+                                                 : record.created >= state->issued;
 }
 
+/* Fills answer->record with what the code brings; present is the session that it is to strengthen, NULL for none. */
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
-                     const char *correlation_id, sso_record_t *record)
+                     const sso_record_t *present, sso_answer_t *answer)
 {
+    sso_record_t *record = &answer->record;
     const sso_authority_view_t *view;
     sso_tokens_t tokens;
     sso_idtoken_t token;
@@ -247,7 +315,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         .scope = site->scope,
         .code = code,
         .code_verifier = sso_state_verifier(ctx->pool, state),
-        .correlation_id = correlation_id,
+        .correlation_id = answer->correlation_id,
     };
     sso_idtoken_rules_t rules = {
         .client_id = site->client_id,
@@ -266,40 +334,64 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     if (rc == SSO_OK) {
         rc = sso_identity_fill(ctx, &token, site->claims, record);
     }
+    if (rc == SSO_OK) {
+        rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_wishes_check(ctx, site, &state->wishes, present, record);
+    }
     return rc != SSO_OK ? rc : sso_groups_fill(ctx, site, &token, tokens.access_token, record);
 }
 
-static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_login_t *login,
-                           sso_answer_t *answer)
+/* The session and its place in time: a new one, or the present one made stronger. */
+static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
+                           const sso_record_t *present, sso_login_t *login, sso_answer_t *answer)
 {
-    sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
-    if (rc == SSO_OK) {
-        rc = sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
+    if (sso_wishes_strengthen(&state->wishes)) {
+        sso_login_count_step(ctx, login, &state->wishes);
     }
-    if (rc == SSO_OK) {
-        sso_login_count(ctx, login);
-        rc = sso_login_write(ctx, site, login, answer->cookies);
+    if (present != NULL) {
+        sso_session_strengthen(ctx, present, &answer->record);
+        answer->strengthened = true;
+        return SSO_OK;
     }
-    return rc;
+    sso_login_count(ctx, login);
+    return sso_session_start(ctx, &site->session, &answer->record);
+}
+
+static sso_rc write_cookies(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
+                            const sso_login_t *login, sso_answer_t *answer)
+{
+    sso_rc rc =
+        sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
+    return rc != SSO_OK ? rc : sso_login_write(ctx, site, login, answer->cookies);
 }
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
 static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
                    sso_login_t *login, const char *code, sso_answer_t *answer)
 {
+    sso_record_t session;
+    bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
+    /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
+    const sso_record_t *present = has ? &session : NULL;
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, code, answer->correlation_id, &answer->record);
+    sso_rc rc = redeem(ctx, site, state, code, present, answer);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, request, login, answer);
+        rc = make_session(ctx, site, state, present, login, answer);
+    }
+    if (rc == SSO_OK) {
+        rc = write_cookies(ctx, site, request, login, answer);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */
         apr_array_clear(answer->cookies);
+        answer->wishes = apr_pmemdup(ctx->pool, &state->wishes, sizeof(state->wishes));
         sso_answer_fault(answer, state->return_path);
         return;
     }
@@ -364,7 +456,7 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (has_younger_session(ctx, site, request, &state)) {
+    if (is_done(ctx, site, request, &state)) {
         go_to_page(ctx, site, &state, ret_answer);
         return;
     }
@@ -383,6 +475,7 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
     }
     if (callback.error != NULL) {
         (void)sso_callback_error(ctx, &callback);
+        ret_answer->wishes = apr_pmemdup(ctx->pool, &state.wishes, sizeof(state.wishes));
         sso_answer_fault(ret_answer, state.return_path);
         return;
     }

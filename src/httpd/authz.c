@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "httpd/config.h"
 #include "httpd/export.h"
+#include "httpd/section.h"
 #include "httpd/visit.h"
 
 static bool regex_fits(const void *expression, const char *text)
@@ -101,9 +102,11 @@ static authz_status check_rule(request_rec *r, const char *name, const char *lin
         apr_cstr_casecmp(r->ap_auth_type, "Entra") != 0) {
         return AUTHZ_DENIED_NO_USER;
     }
-    if (sso_rule_holds(parsed, &visit->record, sso_export_roles(r, visit))) {
+    const sso_record_t *record = visit->supposed != NULL ? visit->supposed : &visit->record;
+    if (sso_rule_holds(parsed, record, sso_export_roles(r, visit))) {
         return AUTHZ_GRANTED;
     }
+    sso_section_note(r, visit, parsed);
     note_refusal(r, visit, name, line);
     return AUTHZ_DENIED;
 }
@@ -125,6 +128,7 @@ PROVIDER(group, "entra-group", SSO_RULE_GROUP)
 PROVIDER(claim, "entra-claim", SSO_RULE_CLAIM)
 PROVIDER(tenant, "entra-tenant", SSO_RULE_TENANT)
 PROVIDER(domain, "entra-domain", SSO_RULE_DOMAIN)
+PROVIDER(acr, "entra-acr", SSO_RULE_ACR)
 
 void sso_authz_register(apr_pool_t *pool)
 {
@@ -133,7 +137,7 @@ void sso_authz_register(apr_pool_t *pool)
         const authz_provider *provider;
     } providers[] = {
         {"entra-role", &provider_role},     {"entra-group", &provider_group},   {"entra-claim", &provider_claim},
-        {"entra-tenant", &provider_tenant}, {"entra-domain", &provider_domain},
+        {"entra-tenant", &provider_tenant}, {"entra-domain", &provider_domain}, {"entra-acr", &provider_acr},
     };
     for (apr_size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++) {
         ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, providers[i].name, AUTHZ_PROVIDER_VERSION,

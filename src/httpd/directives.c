@@ -12,11 +12,15 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/url.h"
 #include "entra/authority.h"
 #include "flow/access.h"
 #include "httpd/scrub.h"
 #include "session/record.h"
+
+/* No sign-in at Entra lasts longer, and the sum of it and any moment is still a moment. */
+#define MAX_AUTH_AGE apr_time_from_sec(365 * 24 * 60 * 60)
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
 typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
@@ -365,6 +369,66 @@ static const char *parse_ROLE_MAP(apr_pool_t *pool, int argc, const char *const 
     return wrong;
 }
 
+static const char *parse_AUTH_AGE(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *wrong = parse_DURATION(pool, argc, argv, value);
+    if (wrong == NULL && value->choice == 0 && (value->span < apr_time_from_sec(60) || value->span > MAX_AUTH_AGE)) {
+        return "must be at least 1m, so that people get anything done between two sign-ins, and at most 365d; or off";
+    }
+    return wrong;
+}
+
+/* "off" takes away what an outer section sets. */
+static bool is_off(const char *text, sso_value_t *value)
+{
+    bool off = apr_cstr_casecmp(text, "off") == 0;
+    if (off) {
+        value->first = NULL;
+    }
+    return off;
+}
+
+static const char *parse_PROMPT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    static const char *const WORDS[] = {"login", "select_account", "consent", "off", NULL};
+    (void)argc;
+    if (apr_cstr_casecmp(argv[0], "none") == 0) {
+        return "none would forbid Entra to show its sign-in page, so that nobody could sign in here; write off to have "
+               "no "
+               "prompt, or login, select_account or consent";
+    }
+    const char *wrong = parse_choice(pool, argv[0], WORDS, &value->choice);
+    if (wrong == NULL && !is_off(argv[0], value)) {
+        value->first = WORDS[value->choice];
+    }
+    return wrong;
+}
+
+static const char *parse_HINT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    (void)argc;
+    if (is_off(argv[0], value)) {
+        return NULL;
+    }
+    return *argv[0] == '\0' || sso_has_control(argv[0]) || strlen(argv[0]) > SSO_MAX_HINT
+               ? apr_psprintf(pool, "the hint is empty, longer than %d characters, or holds a control character",
+                              SSO_MAX_HINT)
+               : NULL;
+}
+
+static const char *parse_DOMAIN_HINT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *wrong = parse_HINT(pool, argc, argv, value);
+    const char *text = value->first;
+    if (wrong != NULL || text == NULL || strcmp(text, "organizations") == 0 || strcmp(text, "consumers") == 0) {
+        return wrong;
+    }
+    return parse_DOMAIN(pool, argc, argv, value) == NULL
+               ? NULL
+               : apr_psprintf(pool, "'%s' is no domain; write one like example.com, or organizations or consumers",
+                              text);
+}
+
 /* ---- the table ---- */
 
 typedef struct {
@@ -455,6 +519,15 @@ static int count_words(const cmd_parms *cmd)
     return count;
 }
 
+/* What one section may not say together. Of two sections that say it the inner one counts (sso_config_merge_dir). */
+static const char *clash_of(const sso_value_t *dir)
+{
+    return sso_hint_clashes(&dir[SSO_DIR_PROMPT], &dir[SSO_DIR_LOGIN_HINT])
+               ? "EntraPrompt select_account shows every account and EntraLoginHint chooses one, which Entra does not "
+                 "take together; remove one of the two"
+               : NULL;
+}
+
 static const char *set_option(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     const option_t *row = cmd->info;
@@ -475,6 +548,10 @@ static const char *set_option(cmd_parms *cmd, void *dir, int argc, char *const a
         return apr_psprintf(cmd->pool, "%s: %s", row->directive, wrong);
     }
     value->set = true;
+    const char *clash = row->server ? NULL : clash_of(values);
+    if (clash != NULL) {
+        return apr_psprintf(cmd->pool, "%s: %s", row->directive, clash);
+    }
     value->file = cmd->directive->filename;
     value->line = cmd->directive->line_num;
     value->owner = cmd->server;

@@ -17,6 +17,7 @@
 #include <apr_cstr.h>
 #include <apr_strings.h>
 
+#include "base/bytes.h"
 #include "flow/access.h"
 #include "flow/signin.h"
 #include "httpd/endpoints.h"
@@ -24,6 +25,7 @@
 #include "httpd/hide.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
+#include "httpd/section.h"
 #include "httpd/visit.h"
 
 extern module entra_sso_module;
@@ -140,16 +142,11 @@ static bool is_side_request(const request_rec *r)
     return r->main != NULL || (r->prev != NULL && r->prev->status >= 400);
 }
 
-static int begin_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+/* A request that a sign-in with these wishes would let in: the browser goes there, everybody else gets a 401 with rc
+ * (or 403, where the section answers so). */
+static int ask_for_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_wishes_t *wishes, sso_rc rc)
 {
-    sso_answer_t answer;
-    sso_signin_start(ctx, &visit->site->site, request, sso_access_return_path(r->pool, &visit->site->site, request),
-                     &answer);
-    return sso_pages_send(r, visit, ctx, &answer);
-}
-
-static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
-{
+    const sso_site_t *site = &visit->site->site;
     const sso_dir_config_t *dir = sso_config_dir(r);
     sso_unauthenticated_t mode = (sso_unauthenticated_t)dir->option[SSO_DIR_UNAUTHENTICATED].choice;
     sso_request_t request;
@@ -158,15 +155,28 @@ static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
     if (is_side_request(r)) {
         return access == SSO_ACCESS_FORBID ? HTTP_FORBIDDEN : HTTP_UNAUTHORIZED;
     }
+    const char *return_path = sso_access_return_path(r->pool, site, &request);
     if (access == SSO_ACCESS_SIGN_IN) {
-        return begin_sign_in(r, visit, ctx, &request);
+        sso_answer_t answer;
+        sso_signin_start(ctx, site, &request, return_path, wishes, &answer);
+        return sso_pages_send(r, visit, ctx, &answer);
     }
-    sso_rc rc = access == SSO_ACCESS_FORBID ? SSO_R_ANONYMOUS : SSO_R_SIGNIN_REQUIRED;
-    if (mode == SSO_UNAUTH_PASS) {
+    if (access == SSO_ACCESS_FORBID) {
+        rc = SSO_R_ANONYMOUS;
+    } else if (mode == SSO_UNAUTH_PASS && rc == SSO_R_SIGNIN_REQUIRED) {
         rc = SSO_R_PUBLIC_ONLY;
     }
-    (void)sso_fail(ctx, rc, "%s", sso_reason(visit->fault.rc)->sentence);
-    return sso_pages_refuse(r, visit, ctx, sso_access_return_path(r->pool, &visit->site->site, &request));
+    const char *why = visit->session == SSO_VISIT_SESSION ? "there is a session, but not enough of one"
+                                                          : sso_reason(visit->fault.rc)->sentence;
+    (void)sso_fail(ctx, rc, "%s", why);
+    return sso_pages_challenge(r, visit, ctx, return_path, wishes);
+}
+
+static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    sso_wishes_t wishes;
+    sso_section_wishes(r, &wishes);
+    return ask_for_sign_in(r, visit, ctx, &wishes, SSO_R_SIGNIN_REQUIRED);
 }
 
 int sso_hook_check_authn(request_rec *r)
@@ -188,10 +198,34 @@ int sso_hook_check_authn(request_rec *r)
     if (!sso_visit_has_session(r, visit)) {
         return refuse_access(r, visit, &ctx);
     }
+    sso_wishes_t wishes;
+    if (!sso_section_is_fresh(r, visit, &wishes)) {
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_AUTH_TIME_REQUIRED);
+    }
     if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
         return is_side_request(r) ? HTTP_FORBIDDEN : sso_pages_refuse(r, visit, &ctx, "/");
     }
     return OK;
+}
+
+/* A no of the Require lines to somebody who is signed in, as it goes out. */
+static int refuse_user(request_rec *r, sso_visit_t *visit)
+{
+    sso_ctx_t ctx;
+    sso_wishes_t wishes;
+    sso_log_ctx_init(&ctx, r);
+    bool closed = sso_config_dir(r)->option[SSO_DIR_UNAUTHENTICATED].choice == SSO_UNAUTH_403;
+    bool helps = !closed && sso_section_stepup_helps(r, visit, &wishes);
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    if (helps) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2021: %s needs a step-up to %s: oid %s, session %.8s",
+                      sso_printable(r->pool, r->uri), wishes.acr, visit->record.oid,
+                      sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_STEPUP_REQUIRED);
+    }
+    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
+                   visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
+    return sso_pages_refuse(r, visit, &ctx, "/");
 }
 
 int sso_hook_auth_checker(request_rec *r)
@@ -203,6 +237,7 @@ int sso_hook_auth_checker(request_rec *r)
     /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so
      * the others decide first, and the meaning of their no is made plain here. */
     visit->grounds = NULL;
+    visit->missing = 0;
     visit->asking_others = true;
     int status = ap_run_auth_checker(r);
     visit->asking_others = false;
@@ -212,12 +247,7 @@ int sso_hook_auth_checker(request_rec *r)
     if (is_side_request(r)) {
         return HTTP_FORBIDDEN;
     }
-    sso_ctx_t ctx;
-    sso_log_ctx_init(&ctx, r);
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
-                   visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
-    return sso_pages_refuse(r, visit, &ctx, "/");
+    return refuse_user(r, visit);
 }
 
 /* A fresh cookie with a new time of last use; only for requests that were let in, so that a refused client that keeps

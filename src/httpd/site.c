@@ -461,6 +461,17 @@ static void check_state_directory(draft_t *draft)
     }
 }
 
+static void check_contexts(draft_t *draft)
+{
+    if (draft->config->acrs->nelts > SSO_MAX_ACRS) {
+        complain(
+            draft, "ENTRA4033", SSO_SERVER_CLIENT_ID,
+            "the Require entra-acr lines name %d authentication contexts, and at most %d are possible; remove those "
+            "that the tenant does not have",
+            draft->config->acrs->nelts, SSO_MAX_ACRS);
+    }
+}
+
 int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
 {
     draft_t draft = {.pool = pool, .server = server, .quiet = quiet};
@@ -468,6 +479,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     draft.site = apr_pcalloc(pool, sizeof(*draft.site));
     draft.site->server = server;
     draft.site->site.claims = draft.config->claims;
+    draft.site->site.acrs = draft.config->acrs;
     sso_ctx_init(&draft.ctx, pool, sso_clock_now());
     fill_tenant(&draft);
     fill_client(&draft);
@@ -477,6 +489,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     fill_session(&draft);
     fill_outbound(&draft);
     check_state_directory(&draft);
+    check_contexts(&draft);
     if (draft.faults == 0) {
         fill_binding(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);

@@ -21,8 +21,10 @@ typedef struct {
     bool touched;                /* a fresh session cookie goes out with this response */
     sso_list_t roles;            /* those of the token and of EntraRole, as of roles_for */
     const sso_dir_config_t *roles_for;
-    const char *grounds; /* which rules said no, for the log; NULL for none */
-    bool asking_others;  /* inside our own call of the other authorization modules */
+    const char *grounds;          /* which rules said no, for the log; NULL for none */
+    bool asking_others;           /* inside our own call of the other authorization modules */
+    const sso_record_t *supposed; /* whom the rules are asked about instead, to find out whether a step-up helps */
+    uint64_t missing;             /* contexts that a rule missed, as bits of the site's acrs */
 } sso_visit_t;
 
 /* The visit of this request or of the one it stems from; NULL where the server has no Entra. */

@@ -25,6 +25,8 @@ sso_list_t sso_list_make(apr_pool_t *pool, const apr_array_header_t *items);
 const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
 /* The items as an array in pool. */
 const char *const *sso_list_items(apr_pool_t *pool, const sso_list_t *list, apr_size_t *ret_count);
+/* True when one of the items is this text, case and all. */
+bool sso_list_has(const sso_list_t *list, const char *text);
 /* All items with separator between them; one item is given without a copy, none as NULL. An item that holds the
  * separator would read as two, so it is left out. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);

@@ -45,6 +45,38 @@ sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso
     return SSO_OK;
 }
 
+/* Both lists as one, each item once. */
+static sso_list_t join_lists(apr_pool_t *pool, const sso_list_t *present, const sso_list_t *fresh)
+{
+    apr_array_header_t *items = apr_array_make(pool, (int)(present->count + fresh->count) + 1, sizeof(const char *));
+    apr_size_t at = 0;
+    for (const char *item = sso_list_next(present, &at); item != NULL; item = sso_list_next(present, &at)) {
+        APR_ARRAY_PUSH(items, const char *) = item;
+    }
+    at = 0;
+    for (const char *item = sso_list_next(fresh, &at); item != NULL; item = sso_list_next(fresh, &at)) {
+        if (!sso_list_has(present, item)) {
+            APR_ARRAY_PUSH(items, const char *) = item;
+        }
+    }
+    return sso_list_make(pool, items);
+}
+
+void sso_session_strengthen(sso_ctx_t *ctx, const sso_record_t *present, sso_record_t *record)
+{
+    memcpy(record->id, present->id, sizeof(record->id));
+    /* SECURITY: whoever steps up every hour still signs in anew when the session's time is over. */
+    record->created = present->created;
+    record->ends = present->ends;
+    /* Another node's clock may be ahead: no moment of a session comes before its beginning. */
+    record->seen = ctx->now > present->created ? ctx->now : present->created;
+    record->revalidated = record->seen;
+    record->renewable = present->renewable;
+    /* A token names what was asked for, and what else only if the registration wants it so: without this, a page that
+     * needs two contexts would send the browser to and fro between them. */
+    record->acrs = join_lists(ctx->pool, &present->acrs, &record->acrs);
+}
+
 sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record,
                          unsigned sent_parts, apr_array_header_t *lines)
 {

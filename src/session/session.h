@@ -25,6 +25,11 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
 /* Gives record a new random id and its times: created now, ends at the max age. */
 sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record) SSO_MUST_USE;
 
+/* Makes record, fresh from a token, the stronger form of present, the session that is there: the same id, and the same
+ * absolute end. The authentication contexts that present has stay beside the new ones. The caller has seen that both
+ * are of one user. */
+void sso_session_strengthen(sso_ctx_t *ctx, const sso_record_t *present, sso_record_t *record);
+
 /* Seals record and adds its Set-Cookie values to lines. Errors: SSO_R_SESSION_SIZE, those of sealing. */
 sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record,
                          unsigned sent_parts, apr_array_header_t *lines) SSO_MUST_USE;

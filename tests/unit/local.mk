@@ -35,6 +35,7 @@ UNIT_TESTS = \
 	tests/unit/test_signing \
 	tests/unit/test_signout \
 	tests/unit/test_state \
+	tests/unit/test_stepup \
 	tests/unit/test_template \
 	tests/unit/test_url
 

@@ -238,6 +238,7 @@ typedef struct {
     const char *const *headers;      /* name and value in turn, up to NULL; NULL none */
     const char *host;                /* NULL unknown */
     bool drops_session, drops_login; /* it does not keep such a cookie */
+    const sso_wishes_t *wishes;      /* of the page that it visits; NULL none */
 } site_browser_t;
 
 static UNIT_MAYBE_UNUSED site_browser_t *site_browser(void)
@@ -316,7 +317,7 @@ static UNIT_MAYBE_UNUSED sso_answer_t site_visit(site_browser_t *browser, const 
     sso_answer_t answer;
     sso_request_t request = site_request(browser, "GET", NULL);
     sso_fault_clear(&unit_ctx);
-    sso_signin_start(&unit_ctx, &site_world->site, &request, page, &answer);
+    sso_signin_start(&unit_ctx, &site_world->site, &request, page, browser->wishes, &answer);
     site_keep_cookies(browser, answer.cookies);
     return answer;
 }

@@ -59,12 +59,14 @@ static void test_oauth_authorize_url_takes_what_is_wanted(void **state)
     request.login_hint = "ada+x@contoso.example";
     request.domain_hint = "contoso.example";
     request.claims = "{\"id_token\":{\"acrs\":{\"essential\":true,\"value\":\"c1\"}}}";
+    request.max_age = "600";
     request.correlation_id = CORRELATION;
-    assert_string_equal(
-        sso_authorize_url(unit_pool, &metadata, &request), AUTHORIZE
-        "?" AUTHORIZE_QUERY "&prompt=select_account&login_hint=ada%2Bx%40contoso.example&domain_hint=contoso.example"
-        "&claims=%7B%22id_token%22%3A%7B%22acrs%22%3A%7B%22essential%22%3Atrue%2C%22value%22%3A%22c1%22%7D%7D%7D"
-        "&client-request-id=" CORRELATION);
+    assert_string_equal(sso_authorize_url(unit_pool, &metadata, &request), AUTHORIZE
+                        "?" AUTHORIZE_QUERY
+                        "&prompt=select_account&login_hint=ada%2Bx%40contoso.example&domain_hint=contoso.example"
+                        "&claims=%7B%22id_token%22%3A%7B%22acrs%22%3A%7B%22essential%22%3Atrue%2C%22value%22%3A%22c1%"
+                        "22%7D%7D%7D&max_age=600"
+                        "&client-request-id=" CORRELATION);
 }
 
 /* No value can leave its place, whatever it holds. */
