@@ -102,6 +102,20 @@ static const char *parse_FILES(apr_pool_t *pool, int argc, const char *const arg
     return value->first == NULL || (argc > 1 && value->second == NULL) ? "the path is not usable" : NULL;
 }
 
+/* One file or two, and as the last word how the key signs. */
+static const char *parse_CERTIFICATE(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *last = argv[argc - 1];
+    bool older = apr_cstr_casecmp(last, "RS256") == 0;
+    bool named = argc > 1 && (older || apr_cstr_casecmp(last, "PS256") == 0);
+    int files = named ? argc - 1 : argc;
+    if (files > 2) {
+        return apr_psprintf(pool, "'%s' is unknown; behind the files stands PS256 or RS256", last);
+    }
+    value->choice = named && older ? SSO_SIGN_RS256 : SSO_SIGN_PS256;
+    return parse_FILES(pool, files, argv, value);
+}
+
 static const char *parse_ASSERTION(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
     (void)value;
