@@ -52,7 +52,7 @@ const unsigned char *sso_certificate_pack(apr_pool_t *pool, const sso_pem_pair_t
     const char *cert_pem = sso_read_text(&r);
     const char *key_pem = sso_read_text(&r);
     bool had = cert_pem != NULL && key_pem != NULL;
-    if (had && strcmp(cert_pem, pair->cert_pem) == 0 && sso_secret_equal(key_pem, pair->key_pem)) {
+    if (had && sso_secret_equal(cert_pem, pair->cert_pem) && sso_secret_equal(key_pem, pair->key_pem)) {
         return NULL;
     }
     sso_writer_init(&w, pool, SSO_MAX_HANDED);
