@@ -25,5 +25,12 @@ const sso_value_t *sso_draft_get(const sso_draft_t *draft, sso_server_option_t o
 /* The fault of a core call as the text of a complaint; clears it. */
 const char *sso_draft_fault(sso_draft_t *draft);
 
+/* Said so often that they have short names in these files. */
+typedef sso_draft_t draft_t;
+#define complain sso_draft_complain
+#define warn sso_draft_warn
+#define get sso_draft_get
+#define fault_text sso_draft_fault
+
 /* Fills the credential, and what the parent must look after. */
 void sso_draft_credential(sso_draft_t *draft);

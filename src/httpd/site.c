@@ -24,11 +24,6 @@
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
 
-/* In this file they are said often. */
-typedef sso_draft_t draft_t;
-#define complain sso_draft_complain
-#define get sso_draft_get
-
 const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
 {
     const char *name = server->server_hostname == NULL ? "the main server" : server->server_hostname;
@@ -337,7 +332,7 @@ static void check_state_directory(draft_t *draft)
         /* An ordinary user may test the configuration; only root can judge root's key file. */
         bool not_ours =
             draft->ctx.fault.rc != SSO_R_KEYFILE_FORMAT && draft->ctx.fault.rc != SSO_R_KEYFILE_WEAK && geteuid() != 0;
-        const char *text = sso_draft_fault(draft);
+        const char *text = fault_text(draft);
         if (!not_ours) {
             complain(draft, "ENTRA4021", SSO_SERVER_STATE_DIRECTORY,
                      "%s: %s; restore it from the other nodes or a backup, or "

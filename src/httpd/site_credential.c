@@ -15,11 +15,7 @@
 #include "httpd/draft.h"
 #include "httpd/renewal.h"
 
-#define complain sso_draft_complain
-#define warn sso_draft_warn
-#define get sso_draft_get
-
-static void fill_secret(sso_draft_t *draft, const char *source)
+static void fill_secret(draft_t *draft, const char *source)
 {
     const char *secret;
     bool literal = false;
@@ -30,7 +26,7 @@ static void fill_secret(sso_draft_t *draft, const char *source)
         complain(draft, "ENTRA4004", SSO_SERVER_CLIENT_SECRET,
                  "%s; write file:PATH of a file that only root can read "
                  "(chmod 600), exec:, env: or credential:",
-                 sso_draft_fault(draft));
+                 fault_text(draft));
         return;
     }
     if (literal) {
@@ -43,7 +39,7 @@ static void fill_secret(sso_draft_t *draft, const char *source)
     draft->site->site.credential = sso_credential_secret(draft->pool, secret);
 }
 
-static void judge_end(sso_draft_t *draft, apr_time_t expires)
+static void judge_end(draft_t *draft, apr_time_t expires)
 {
     if (expires < draft->ctx.now) {
         complain(draft, "ENTRA4007", SSO_SERVER_CLIENT_CERTIFICATE,
@@ -59,7 +55,7 @@ static void judge_end(sso_draft_t *draft, apr_time_t expires)
     }
 }
 
-static void fill_certificate(sso_draft_t *draft, const sso_value_t *value)
+static void fill_certificate(draft_t *draft, const sso_value_t *value)
 {
     sso_credential_source_t *source = &draft->site->source;
     if (sso_certificate_read(&draft->ctx, draft->pool, value->first, value->second, &source->pair, &source->cert) !=
@@ -67,7 +63,7 @@ static void fill_certificate(sso_draft_t *draft, const sso_value_t *value)
         complain(draft, "ENTRA4006", SSO_SERVER_CLIENT_CERTIFICATE,
                  "%s; write PEM files: the certificate, and its RSA key that "
                  "only root can read (chmod 600)",
-                 sso_draft_fault(draft));
+                 fault_text(draft));
         return;
     }
     judge_end(draft, sso_certificate_expires(source->cert));
@@ -77,7 +73,7 @@ static void fill_certificate(sso_draft_t *draft, const sso_value_t *value)
 }
 
 /* App Service, Functions and Container Apps: the platform names the endpoint and a header that proves who asks. */
-static bool fill_app_service(sso_draft_t *draft, const char *endpoint, const char *header, sso_managed_config_t *config)
+static bool fill_app_service(draft_t *draft, const char *endpoint, const char *header, sso_managed_config_t *config)
 {
     const char *wrong = sso_url_check_local(draft->pool, endpoint, true);
     if (header == NULL) {
@@ -104,7 +100,7 @@ static bool fill_app_service(sso_draft_t *draft, const char *endpoint, const cha
     return true;
 }
 
-static bool fill_imds(sso_draft_t *draft, sso_managed_config_t *config)
+static bool fill_imds(draft_t *draft, sso_managed_config_t *config)
 {
     /* The variable of Azure's own libraries for a stand-in of IMDS, as the sidecar of a pod. */
     const char *text = getenv("AZURE_POD_IDENTITY_AUTHORITY_HOST");
@@ -132,7 +128,7 @@ static bool fill_imds(sso_draft_t *draft, sso_managed_config_t *config)
     return true;
 }
 
-static void fill_managed(sso_draft_t *draft, const char *identity_id)
+static void fill_managed(draft_t *draft, const char *identity_id)
 {
     const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
     const char *endpoint = getenv("IDENTITY_ENDPOINT");
@@ -144,7 +140,7 @@ static void fill_managed(sso_draft_t *draft, const char *identity_id)
     }
 }
 
-static void fill_assertion(sso_draft_t *draft, const sso_value_t *value)
+static void fill_assertion(draft_t *draft, const sso_value_t *value)
 {
     if (strncmp(value->first, "file:", 5) == 0) {
         draft->site->site.credential =
