@@ -601,6 +601,12 @@ static void test_keyring_that_follows_takes_each_new_file(void **state)
     give(handoff, LINE_B LINE_A);
     assert_rc(SSO_OK, open_with(ring, by_a));
     assert_int_equal(sealer_of(seal_with(ring)), 0x0b);
+    const sso_signing_key_t *before[SSO_MAX_RING_KEYS], *after[SSO_MAX_RING_KEYS];
+    assert_int_equal(sso_keyring_signing_keys(&unit_ctx, ring, before), 2);
+    give(handoff, LINE_A LINE_B LINE_C);
+    assert_int_equal(sso_keyring_signing_keys(&unit_ctx, ring, after), 3);
+    assert_string_equal(sso_signing_key_id(before[0]), sso_signing_key_id(after[1]));
+    assert_string_equal(sso_signing_key_id(before[1]), sso_signing_key_id(after[0]));
     /* Removed: opens no more. Two givings at once are one step. */
     give(handoff, LINE_C LINE_B LINE_A);
     give(handoff, LINE_C LINE_B);
