@@ -57,6 +57,8 @@
 
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
+/* What the parent hands to the processes at once: two certificates with their keys, and a head. */
+#define SSO_MAX_HANDED (4 * SSO_MAX_SECRET + 64)
 
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

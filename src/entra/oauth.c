@@ -318,6 +318,13 @@ static sso_rc answer_read(sso_ctx_t *ctx, const sso_http_response_t *response, s
     return SSO_OK;
 }
 
+/* Who asks, and with which of its certificates. */
+typedef struct {
+    const char *id;
+    sso_credential_t *credential;
+    sso_turn_t turn;
+} client_t;
+
 /* One POST, not repeated by us: a code is good once, and a second try may end what the first one gave (RFC 6749 4.1.2).
  * libcurl alone sends it again, when a kept connection turns out to have died before any answer. */
 static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
@@ -343,6 +350,44 @@ static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_me
     return response.status == 200 ? answer_read(ctx, &response, ret_tokens) : refusal_read(ctx, &response);
 }
 
+/* Shows the credential of that turn, and posts. */
+static sso_rc attempt(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                      const client_t *client, apr_table_t *form, sso_tokens_t *ret_tokens)
+{
+    sso_rc rc = sso_credential_apply(ctx, client->credential, client->turn, client->id, metadata->token_endpoint,
+                                     sso_authority_http(authority), sso_authority_config(authority)->policy, form);
+    return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
+}
+
+/* Only a certificate that was renewed lately is shown twice: Entra knows both or one of them. What it refuses as
+ * invalid_client it refuses before it looks at the code, which so stays good (RFC 6749 5.2). */
+static sso_rc token_request(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                            sso_credential_t *credential, const char *client_id, apr_table_t *form,
+                            sso_tokens_t *ret_tokens)
+{
+    sso_turn_t refused = SSO_TURN_NONE;
+    client_t client = {client_id, credential, sso_credential_turn(ctx, credential, SSO_TURN_NONE)};
+    sso_rc rc = attempt(ctx, authority, metadata, &client, form, ret_tokens);
+    if (rc == SSO_R_TOKEN_CLIENT && ctx->fault.oauth_error != NULL &&
+        strcmp(ctx->fault.oauth_error, "invalid_client") == 0) {
+        sso_fault_t first = ctx->fault;
+        refused = client.turn;
+        client.turn = sso_credential_turn(ctx, credential, refused);
+        if (client.turn == SSO_TURN_NONE) {
+            return rc;
+        }
+        sso_fault_clear(ctx); /* the other one may be good */
+        rc = attempt(ctx, authority, metadata, &client, form, ret_tokens);
+        if (rc == SSO_R_TOKEN_CLIENT && refused == SSO_TURN_CURRENT) {
+            ctx->fault = first; /* of the two, the one to mend */
+        }
+    }
+    if (rc == SSO_OK || rc == SSO_R_TOKEN_GRANT) {
+        sso_credential_taken(ctx, credential, client.turn, refused);
+    }
+    return rc;
+}
+
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                        const sso_redeem_t *request, sso_tokens_t *ret_tokens)
 {
@@ -354,7 +399,5 @@ sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_met
     field_add(form, "code_verifier", request->code_verifier);
     field_add(form, "scope", request->scope);
     field_add(form, "client-request-id", request->correlation_id);
-    sso_rc rc = sso_credential_apply(ctx, request->credential, request->client_id, metadata->token_endpoint,
-                                     sso_authority_http(authority), sso_authority_config(authority)->policy, form);
-    return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
+    return token_request(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
 }

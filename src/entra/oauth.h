@@ -66,7 +66,8 @@ typedef struct {
     int64_t expires_in_s;
 } sso_tokens_t;
 
-/* Redeems the code once, without a second try. Errors: SSO_R_TOKEN_* (by `error`, never by number), those of the
- * credential and of HTTP. The tokens live in ctx->pool and are wiped with it. */
+/* Redeems the code once, without a second try unless Entra does not know a renewed certificate yet. Errors:
+ * SSO_R_TOKEN_* (by `error`, never by number), those of the credential and of HTTP. The tokens live in ctx->pool and
+ * are wiped with it. */
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                        const sso_redeem_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;

@@ -16,6 +16,7 @@
 #include "base/url.h"
 #include "entra/authority.h"
 #include "flow/access.h"
+#include "httpd/kinds.h"
 #include "httpd/scrub.h"
 #include "session/record.h"
 
@@ -24,6 +25,12 @@
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
 typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+
+/* Of httpd/kinds.c, under the names that the table makes. */
+#define parse_SECRET sso_parse_secret
+#define parse_FILES sso_parse_files
+#define parse_CERTIFICATE sso_parse_certificate
+#define parse_ASSERTION sso_parse_assertion
 
 static const char *parse_TEXT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
@@ -86,34 +93,6 @@ static const char *parse_GUID(apr_pool_t *pool, int argc, const char *const argv
                                              "'%s' is no GUID; copy \"Application (client) ID\" from the "
                                              "app registration's overview",
                                              argv[0]);
-}
-
-static const char *parse_SECRET(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    (void)pool, (void)argc;
-    value->text = "(secret)";
-    return *argv[0] == '\0' ? "the secret's source is empty" : NULL;
-}
-
-static const char *parse_FILES(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    value->first = ap_server_root_relative(pool, argv[0]);
-    value->second = argc > 1 ? ap_server_root_relative(pool, argv[1]) : NULL;
-    return value->first == NULL || (argc > 1 && value->second == NULL) ? "the path is not usable" : NULL;
-}
-
-static const char *parse_ASSERTION(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    (void)value;
-    bool identity = strcmp(argv[0], "managed-identity") == 0;
-    if (!identity && strcmp(argv[0], "workload-identity") != 0 && strncmp(argv[0], "file:", 5) != 0) {
-        return apr_psprintf(pool, "'%s' is unknown; write workload-identity, managed-identity [client-id] or file:PATH",
-                            argv[0]);
-    }
-    if (argc > 1 && !identity) {
-        return "only managed-identity takes a second argument, the identity's client ID";
-    }
-    return argc > 1 && !sso_is_guid(argv[1]) ? "the managed identity's client ID is a GUID" : NULL;
 }
 
 static const char *parse_ORIGIN(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)

@@ -127,7 +127,7 @@ static int serve_keys(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const 
     if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
         return refuse_method(r, visit, ctx, request, "GET, HEAD");
     }
-    return sso_pages_keys(r, sso_assertion_keys(r->pool, visit->site->site.session.keyring));
+    return sso_pages_keys(r, sso_assertion_keys(ctx, visit->site->site.session.keyring));
 }
 
 static const struct {

@@ -20,6 +20,7 @@
 #include "base/gate.h"
 #include "base/http.h"
 #include "httpd/log.h"
+#include "httpd/renewal.h"
 #include "httpd/site.h"
 
 extern module entra_sso_module;
@@ -36,23 +37,6 @@ typedef struct {
 
 /* The one pointer that must be found without a request: set before any process or thread starts. */
 static node_t *node;
-
-static bool load_keys(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
-{
-    for (server_rec *s = main_server; s != NULL; s = s->next) {
-        sso_site_config_t *site = sso_config_server(s)->site;
-        sso_ctx_t ctx;
-        sso_log_server_ctx_init(&ctx, ptemp, s);
-        if (site != NULL && sso_site_load_keys(&ctx, pconf, site) != SSO_OK) {
-            sso_log_server_fault(s, &ctx);
-            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
-                         "ENTRA2011: httpd does not start without a good key file: %s [%s]", site->key_file,
-                         sso_site_where(ptemp, s));
-            return false;
-        }
-    }
-    return true;
-}
 
 static void *make_shared(apr_pool_t *pool, apr_size_t size)
 {
@@ -163,17 +147,18 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 {
     (void)plog;
     node = NULL;
+    sso_renewal_end();
     /* httpd reads its configuration twice at start; only the second reading stays. */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !has_sites(main_server)) {
         return OK;
-    }
-    if (!load_keys(pconf, ptemp, main_server)) {
-        return HTTP_INTERNAL_SERVER_ERROR;
     }
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
                      "ENTRA2012: shared memory cannot be made; check its limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!sso_renewal_begin(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!start_watchdog(pconf, main_server)) {

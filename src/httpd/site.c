@@ -5,7 +5,6 @@
 
 #include "httpd/site.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,22 +18,11 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "entra/secret.h"
 #include "httpd/directives.h"
+#include "httpd/draft.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
-
-/* A site in the making. */
-typedef struct {
-    apr_pool_t *pool;
-    sso_ctx_t ctx;
-    const server_rec *server;
-    sso_server_config_t *config;
-    sso_site_config_t *site;
-    bool quiet;
-    int faults;
-} draft_t;
 
 const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
 {
@@ -47,9 +35,7 @@ const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
 
 /* One mistake: the option, where it was written (or the virtual host where it is missing), what is wrong and the mend.
  */
-static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
+void sso_draft_complain(sso_draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
 {
     draft->faults++;
     if (draft->quiet) {
@@ -65,7 +51,7 @@ static void complain(draft_t *draft, const char *number, sso_server_option_t opt
                  sso_server_directive(option), text, place, sso_site_where(draft->pool, draft->server));
 }
 
-static void warn(draft_t *draft, const char *number, sso_server_option_t option, const char *text)
+void sso_draft_warn(sso_draft_t *draft, const char *number, sso_server_option_t option, const char *text)
 {
     const sso_value_t *value = &draft->config->option[option];
     const char *place = value->set ? apr_psprintf(draft->pool, "%s:%d, ", value->file, value->line) : "";
@@ -75,13 +61,13 @@ static void warn(draft_t *draft, const char *number, sso_server_option_t option,
     }
 }
 
-static const sso_value_t *get(const draft_t *draft, sso_server_option_t option)
+const sso_value_t *sso_draft_get(const sso_draft_t *draft, sso_server_option_t option)
 {
     return &draft->config->option[option];
 }
 
 /* The fault of a core call as the text of a complaint. */
-static const char *fault_text(draft_t *draft)
+const char *sso_draft_fault(sso_draft_t *draft)
 {
     const char *text = apr_psprintf(draft->pool, "%s (%s)", sso_reason(draft->ctx.fault.rc)->sentence,
                                     draft->ctx.fault.detail == NULL ? "no detail" : draft->ctx.fault.detail);
@@ -169,111 +155,6 @@ static void fill_groups(draft_t *draft)
     const char *scopes = sso_groups_scopes(site->groups);
     if (*scopes != '\0') {
         site->scope = apr_pstrcat(draft->pool, site->scope, " ", scopes, NULL);
-    }
-}
-
-static void fill_secret(draft_t *draft, const char *source)
-{
-    const char *secret;
-    bool literal = false;
-    if (strncmp(source, "file:", 5) == 0) {
-        source = apr_pstrcat(draft->pool, "file:", ap_server_root_relative(draft->pool, source + 5), NULL);
-    }
-    if (sso_secret_read(&draft->ctx, draft->pool, source, &secret, &literal) != SSO_OK) {
-        complain(draft, "ENTRA4004", SSO_SERVER_CLIENT_SECRET,
-                 "%s; write file:PATH of a file that only root can read "
-                 "(chmod 600), exec:, env: or credential:",
-                 fault_text(draft));
-        return;
-    }
-    if (literal) {
-        warn(draft, "ENTRA4005", SSO_SERVER_CLIENT_SECRET,
-             "the secret itself stands in the configuration; "
-             "better put it into a file of mode 0600 and write file:PATH");
-    }
-    draft->site->site.credential = sso_credential_secret(draft->pool, secret);
-}
-
-static void fill_certificate(draft_t *draft, const sso_value_t *value)
-{
-    const char *cert_pem;
-    const char *key_pem;
-    const sso_certificate_t *cert;
-    sso_rc rc;
-    if (value->second == NULL) {
-        rc = sso_pem_file(&draft->ctx, draft->pool, value->first, false, &cert_pem);
-        key_pem = cert_pem;
-    } else {
-        rc = sso_pem_file(&draft->ctx, draft->pool, value->first, true, &cert_pem);
-        if (rc == SSO_OK) {
-            rc = sso_pem_file(&draft->ctx, draft->pool, value->second, false, &key_pem);
-        }
-    }
-    if (rc == SSO_OK) {
-        rc = sso_certificate_parse(&draft->ctx, draft->pool, cert_pem, key_pem, &cert);
-    }
-    if (rc != SSO_OK) {
-        complain(draft, "ENTRA4006", SSO_SERVER_CLIENT_CERTIFICATE,
-                 "%s; write PEM files: the certificate, and its RSA key that "
-                 "only root can read (chmod 600)",
-                 fault_text(draft));
-        return;
-    }
-    if (sso_certificate_expires(cert) < draft->ctx.now) {
-        complain(draft, "ENTRA4007", SSO_SERVER_CLIENT_CERTIFICATE,
-                 "the certificate expired on %s; make a new one and upload it to "
-                 "the app registration",
-                 sso_time_print(draft->pool, sso_certificate_expires(cert)));
-    }
-    draft->site->site.credential = sso_credential_certificate(draft->pool, cert);
-}
-
-static void fill_assertion(draft_t *draft, const sso_value_t *value)
-{
-    if (strncmp(value->first, "file:", 5) == 0) {
-        draft->site->site.credential =
-            sso_credential_file(draft->pool, ap_server_root_relative(draft->pool, value->first + 5));
-        return;
-    }
-    if (strcmp(value->first, "workload-identity") == 0) {
-        const char *path = getenv("AZURE_FEDERATED_TOKEN_FILE");
-        if (path == NULL || *path != '/') {
-            complain(draft, "ENTRA4008", SSO_SERVER_CLIENT_ASSERTION,
-                     "workload-identity needs AZURE_FEDERATED_TOKEN_FILE in "
-                     "httpd's environment; label the pod for workload identity, or write file:PATH");
-            return;
-        }
-        draft->site->site.credential = sso_credential_file(draft->pool, apr_pstrdup(draft->pool, path));
-        return;
-    }
-    const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
-    const char *endpoint = getenv("IDENTITY_ENDPOINT");
-    const char *header = getenv("IDENTITY_HEADER");
-    bool app_service = endpoint != NULL && header != NULL;
-    draft->site->site.credential = sso_credential_managed_identity(
-        draft->pool, value->second, app_service ? apr_pstrdup(draft->pool, endpoint) : NULL,
-        app_service ? apr_pstrdup(draft->pool, header) : NULL, cloud->exchange_audience);
-}
-
-static void fill_credential(draft_t *draft)
-{
-    const sso_value_t *secret = get(draft, SSO_SERVER_CLIENT_SECRET);
-    const sso_value_t *certificate = get(draft, SSO_SERVER_CLIENT_CERTIFICATE);
-    const sso_value_t *assertion = get(draft, SSO_SERVER_CLIENT_ASSERTION);
-    int count = (secret->set ? 1 : 0) + (certificate->set ? 1 : 0) + (assertion->set ? 1 : 0);
-    if (count != 1) {
-        complain(
-            draft, "ENTRA4009", count == 0 ? SSO_SERVER_CLIENT_SECRET : SSO_SERVER_CLIENT_CERTIFICATE,
-            count == 0
-                ? "no credential is given; write one of EntraClientSecret, EntraClientCertificate, EntraClientAssertion"
-                : "more than one credential is given; keep one of EntraClientSecret, EntraClientCertificate, "
-                  "EntraClientAssertion");
-    } else if (secret->set) {
-        fill_secret(draft, secret->first);
-    } else if (certificate->set) {
-        fill_certificate(draft, certificate);
-    } else {
-        fill_assertion(draft, assertion);
     }
 }
 
@@ -484,7 +365,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     fill_tenant(&draft);
     fill_client(&draft);
     fill_groups(&draft);
-    fill_credential(&draft);
+    sso_draft_credential(&draft);
     fill_origin(&draft);
     fill_session(&draft);
     fill_outbound(&draft);
@@ -499,13 +380,17 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     return draft.faults;
 }
 
-sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site)
+sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site, const char **ret_text)
 {
     bool made = false;
+    const char *text;
     sso_keyring_t *ring;
     sso_rc rc = sso_keyring_make(ctx, site->key_file, &made);
     if (rc == SSO_OK) {
-        rc = sso_keyring_load(ctx, pool, site->key_file, &ring);
+        rc = sso_keyring_read(ctx, ctx->pool, site->key_file, &text);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_keyring_parse(ctx, pool, text, site->key_file, &ring);
     }
     if (rc != SSO_OK) {
         return rc;
@@ -517,5 +402,7 @@ sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *s
                      site->key_file);
     }
     site->site.session.keyring = ring;
+    site->ring = ring;
+    *ret_text = text;
     return SSO_OK;
 }

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	tests/unit/test_assertion \
 	tests/unit/test_authority \
 	tests/unit/test_bytes \
+	tests/unit/test_certificates \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
@@ -14,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
 	tests/unit/test_groups \
+	tests/unit/test_handoff \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_idtoken \
@@ -21,7 +23,9 @@ UNIT_TESTS = \
 	tests/unit/test_jwt \
 	tests/unit/test_kept \
 	tests/unit/test_keys \
+	tests/unit/test_keyring \
 	tests/unit/test_listing \
+	tests/unit/test_managed \
 	tests/unit/test_metadata \
 	tests/unit/test_oauth \
 	tests/unit/test_principal \
@@ -37,7 +41,8 @@ UNIT_TESTS = \
 	tests/unit/test_state \
 	tests/unit/test_stepup \
 	tests/unit/test_template \
-	tests/unit/test_url
+	tests/unit/test_url \
+	tests/unit/test_watch
 
 # Of its own, so that a run under a sanitizer or valgrind can leave it out: it looks at the source, not at the program.
 GUARDS = tests/guards/run
