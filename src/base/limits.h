@@ -58,5 +58,10 @@
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 
+/* Verified access tokens that one process remembers: sets of ways, and bytes of one (a usual user has 300). */
+#define SSO_MEMO_SETS 256
+#define SSO_MEMO_WAYS 4
+#define SSO_MAX_MEMO_BYTES 1984
+
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300
