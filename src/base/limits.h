@@ -60,5 +60,10 @@
 /* What the parent hands to the processes at once: two certificates with their keys, and a head. */
 #define SSO_MAX_HANDED (4 * SSO_MAX_SECRET + 64)
 
+/* Verified access tokens that one process remembers: sets of ways, and bytes of one (a usual user has 300). */
+#define SSO_MEMO_SETS 256
+#define SSO_MEMO_WAYS 4
+#define SSO_MAX_MEMO_BYTES 1984
+
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

@@ -31,7 +31,9 @@ typedef enum {
     SSO_PAGE_SIGNIN,  /* a program asked; a person must sign in first */
     SSO_PAGE_STEPUP,  /* signed in; a further check is needed */
     SSO_PAGE_ACCOUNT, /* another account came back than the one that went */
-    SSO_PAGE_REQUEST  /* the request itself makes no sense */
+    SSO_PAGE_REQUEST, /* the request itself makes no sense */
+    SSO_PAGE_TOKEN,   /* a program's access token is not accepted */
+    SSO_PAGE_SCOPE    /* it is, but may not do this */
 } sso_page_t;
 
 typedef enum {

@@ -4,6 +4,7 @@
 
 #include <apr_tables.h>
 
+#include "base/memo.h"
 #include "base/url.h"
 #include "entra/authority.h"
 #include "entra/credential.h"
@@ -32,6 +33,8 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
+    const char *v1_issuer; /* of access tokens of version 1.0, with {tenantid} */
+    sso_memo_t *bearers;   /* access tokens that the process has checked; NULL: none is remembered */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */

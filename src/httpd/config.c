@@ -79,6 +79,7 @@ void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->acrs = join_texts(pool, outer->acrs, inner->acrs);
     config->names = join_texts(pool, outer->names, inner->names);
     config->signs = outer->signs || inner->signs;
+    config->takes_tokens = outer->takes_tokens || inner->takes_tokens;
     return config;
 }
 

@@ -39,7 +39,7 @@ typedef struct {
     apr_interval_time_t span;
     apr_interval_time_t span2;
     int choice;
-    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t */
+    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t, sso_audiences_t */
     /* const char *; sso_export_item_t for EntraHeader and EntraEnv; const sso_role_map_t * for EntraRole */
     const apr_array_header_t *items;
 } sso_value_t;
@@ -57,6 +57,7 @@ typedef struct {
     sso_site_config_t *site; /* made after the configuration is read; NULL when this server has no Entra */
     bool used;               /* AuthType Entra stands somewhere in it */
     bool signs;              /* EntraSignedIdentity on stands somewhere in it */
+    bool takes_tokens;       /* EntraBearer stands somewhere in it */
 } sso_server_config_t;
 
 typedef struct {

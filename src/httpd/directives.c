@@ -18,10 +18,15 @@
 #include "flow/access.h"
 #include "httpd/kinds.h"
 #include "httpd/scrub.h"
+#include "httpd/words.h"
 #include "session/record.h"
 
 /* No sign-in at Entra lasts longer, and the sum of it and any moment is still a moment. */
 #define MAX_AUTH_AGE apr_time_from_sec(365 * 24 * 60 * 60)
+
+#define parse_TENANTS sso_words_tenants
+#define parse_SCOPES sso_words_scopes
+#define parse_AUDIENCES sso_words_audiences
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
 typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
@@ -45,22 +50,6 @@ static const char *parse_TENANT(apr_pool_t *pool, int argc, const char *const ar
     ap_str_tolower(lower);
     value->first = lower;
     return sso_tenant_check(lower);
-}
-
-static const char *parse_TENANTS(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    apr_array_header_t *tenants = apr_array_make(pool, argc, sizeof(const char *));
-    value->choice = argc == 1 && apr_cstr_casecmp(argv[0], "any") == 0;
-    for (int i = 0; i < argc && !value->choice; i++) {
-        if (!sso_is_guid(argv[i])) {
-            return apr_psprintf(pool, "'%s' is no tenant GUID; write the GUIDs, or the one word any", argv[i]);
-        }
-        char *lower = apr_pstrdup(pool, argv[i]);
-        ap_str_tolower(lower);
-        APR_ARRAY_PUSH(tenants, const char *) = lower;
-    }
-    value->items = tenants;
-    return NULL;
 }
 
 static const char *parse_CLOUD(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -119,22 +108,6 @@ static const char *parse_PATH(apr_pool_t *pool, int argc, const char *const argv
                                "'%s' is no usable path; write one like /.entra: a leading slash, no trailing "
                                "one, letters, digits, '.', '_' and '-'",
                                path);
-}
-
-static const char *parse_SCOPES(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    apr_array_header_t *scopes = apr_array_make(pool, argc, sizeof(const char *));
-    for (int i = 0; i < argc && !(argc == 1 && apr_cstr_casecmp(argv[0], "none") == 0); i++) {
-        /* RFC 6749 3.3: scope-token. */
-        for (const char *p = argv[i]; *p != '\0'; p++) {
-            if (*p <= 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
-                return apr_psprintf(pool, "'%s' is no scope", argv[i]);
-            }
-        }
-        APR_ARRAY_PUSH(scopes, const char *) = argv[i];
-    }
-    value->items = scopes;
-    return NULL;
 }
 
 static const char *parse_PROXY(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -478,6 +451,8 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
         APR_ARRAY_PUSH(server->names, const char *) = "X-MS-TOKEN-AAD-*";
     } else if (!row->server && row->index == SSO_DIR_SIGNED_IDENTITY) {
         server->signs = server->signs || value->choice == 1;
+    } else if (row->parse == parse_AUDIENCES) {
+        server->takes_tokens = server->takes_tokens || value->object != NULL;
     } else if (row->parse == parse_ROLE_MAP) {
         const sso_role_map_t *const *maps = (const void *)value->items->elts;
         const apr_array_header_t *rules = maps[value->items->nelts - 1]->rules;

@@ -26,6 +26,7 @@
 #include "httpd/log.h"
 #include "httpd/pages.h"
 #include "httpd/section.h"
+#include "httpd/tokens.h"
 #include "httpd/visit.h"
 
 extern module entra_sso_module;
@@ -169,6 +170,7 @@ static int ask_for_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, c
     const char *why = visit->session == SSO_VISIT_SESSION ? "there is a session, but not enough of one"
                                                           : sso_reason(visit->fault.rc)->sentence;
     (void)sso_fail(ctx, rc, "%s", why);
+    sso_bearer_invite(r, visit);
     return sso_pages_challenge(r, visit, ctx, return_path, wishes);
 }
 
@@ -179,8 +181,17 @@ static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
     return ask_for_sign_in(r, visit, ctx, &wishes, SSO_R_SIGNIN_REQUIRED);
 }
 
+static int refuse_token(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    if (is_side_request(r)) {
+        return sso_reason(ctx->fault.rc)->status == HTTP_FORBIDDEN ? HTTP_FORBIDDEN : HTTP_UNAUTHORIZED;
+    }
+    return sso_bearer_refuse(r, visit, ctx);
+}
+
 int sso_hook_check_authn(request_rec *r)
 {
+    bool bearer;
     if (!is_entra(r)) {
         return DECLINED;
     }
@@ -195,14 +206,25 @@ int sso_hook_check_authn(request_rec *r)
     }
     sso_ctx_t ctx;
     sso_log_ctx_init(&ctx, r);
-    if (!sso_visit_has_session(r, visit)) {
+    if (sso_bearer_judge(r, &ctx, visit, &bearer) != SSO_OK) {
+        return refuse_token(r, visit, &ctx);
+    }
+    if (!bearer && !sso_visit_has_session(r, visit)) {
         return refuse_access(r, visit, &ctx);
     }
     sso_wishes_t wishes;
     if (!sso_section_is_fresh(r, visit, &wishes)) {
+        if (bearer) {
+            /* Nobody to send anywhere: the program has to bring a token of a fresher sign-in. */
+            (void)sso_fail(&ctx, SSO_R_AUTH_TIME_REQUIRED, "an access token of an older sign-in");
+            return refuse_token(r, visit, &ctx);
+        }
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_AUTH_TIME_REQUIRED);
     }
     if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
+        if (bearer) {
+            return refuse_token(r, visit, &ctx);
+        }
         return is_side_request(r) ? HTTP_FORBIDDEN : sso_pages_refuse(r, visit, &ctx, "/");
     }
     return OK;
@@ -228,6 +250,16 @@ static int refuse_user(request_rec *r, sso_visit_t *visit)
     return sso_pages_refuse(r, visit, &ctx, "/");
 }
 
+static int ask_others(request_rec *r, sso_visit_t *visit)
+{
+    visit->grounds = NULL;
+    visit->missing = 0;
+    visit->asking_others = true;
+    int status = ap_run_auth_checker(r);
+    visit->asking_others = false;
+    return status;
+}
+
 int sso_hook_auth_checker(request_rec *r)
 {
     sso_visit_t *visit = sso_visit_get(r);
@@ -236,16 +268,20 @@ int sso_hook_auth_checker(request_rec *r)
     }
     /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so
      * the others decide first, and the meaning of their no is made plain here. */
-    visit->grounds = NULL;
-    visit->missing = 0;
-    visit->asking_others = true;
-    int status = ap_run_auth_checker(r);
-    visit->asking_others = false;
+    bool bearer = visit->session == SSO_VISIT_BEARER;
+    int status = bearer ? sso_bearer_ask(r, visit, ask_others) : ask_others(r, visit);
     if ((status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) || r->user == NULL) {
         return status;
     }
     if (is_side_request(r)) {
         return HTTP_FORBIDDEN;
+    }
+    if (bearer) {
+        sso_ctx_t ctx;
+        sso_log_ctx_init(&ctx, r);
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        sso_bearer_explain(r, visit, &ctx);
+        return sso_bearer_refuse(r, visit, &ctx);
     }
     return refuse_user(r, visit);
 }
@@ -272,34 +308,46 @@ static void touch_session(request_rec *r, sso_visit_t *visit)
     visit->touched = true;
 }
 
+/* The identity once more, where httpd did not come by our check_authn. */
+static int export_late(request_rec *r, sso_visit_t *visit, int status_of_failure)
+{
+    sso_ctx_t ctx;
+    sso_log_ctx_init(&ctx, r);
+    if (sso_export_identity(r, &ctx, visit) == SSO_OK) {
+        return OK;
+    }
+    sso_log_fault(r, &ctx, NULL);
+    return status_of_failure;
+}
+
 int sso_hook_fixups(request_rec *r)
 {
     sso_visit_t *visit = sso_visit_get(r);
+    sso_ctx_t ctx;
+    bool bearer;
     if (visit == NULL || visit->endpoint != NULL || !is_entra(r)) {
         return DECLINED;
     }
+    sso_log_ctx_init(&ctx, r);
+    /* SECURITY: no request goes on with a token that was not checked, also where httpd asked nobody who it is. */
+    if (sso_bearer_judge(r, &ctx, visit, &bearer) != SSO_OK) {
+        return refuse_token(r, visit, &ctx);
+    }
     const sso_dir_config_t *dir = sso_config_dir(r);
     if (r->user == NULL && dir->option[SSO_DIR_UNAUTHENTICATED].choice == SSO_UNAUTH_PASS &&
-        sso_visit_has_session(r, visit)) {
-        sso_ctx_t ctx;
-        sso_log_ctx_init(&ctx, r);
-        if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
-            /* The page is open to everyone; without a name this one is nobody in particular. */
-            sso_log_fault(r, &ctx, NULL);
-        }
+        (bearer || sso_visit_has_session(r, visit))) {
+        /* The page is open to everyone; without a name this one is nobody in particular. */
+        (void)export_late(r, visit, OK);
     }
-    if (r->user != NULL && r->prev != NULL && visit->session == SSO_VISIT_SESSION) {
-        /* httpd does not authenticate an internal redirect that stays within the same sections (a front controller by
-         * mod_rewrite, say), and what was said for the first request was removed with the client's words. */
-        sso_ctx_t ctx;
-        sso_log_ctx_init(&ctx, r);
-        if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
-            sso_log_fault(r, &ctx, NULL);
-            return HTTP_FORBIDDEN;
-        }
+    /* httpd does not authenticate an internal redirect that stays within the same sections (a front controller by
+     * mod_rewrite, say), and what was said for the first request was removed with the client's words. */
+    if (r->user != NULL && r->prev != NULL && sso_visit_is_known(visit) && export_late(r, visit, DECLINED) != OK) {
+        return HTTP_FORBIDDEN;
     }
-    if (r->user != NULL && visit->session == SSO_VISIT_SESSION) {
-        touch_session(r, visit);
+    if (r->user != NULL && sso_visit_is_known(visit)) {
+        if (!bearer) {
+            touch_session(r, visit);
+        }
         /* What was made for one user must not be kept by a shared cache, this httpd's own among them. */
         if (r->main == NULL) {
             apr_table_mergen(r->err_headers_out, "Cache-Control", "private");

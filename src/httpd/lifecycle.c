@@ -180,6 +180,26 @@ static sso_authority_t *authority_of(apr_hash_t *made, apr_pool_t *pchild, const
     return authority;
 }
 
+/* Only where a site takes access tokens; pages of it that are never used cost nothing. Without it every token is
+ * checked every time. */
+static sso_memo_t *make_memo(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_shm_t *shm;
+    bool wanted = false;
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        wanted = wanted || (sso_config_server(s)->site != NULL && sso_config_server(s)->takes_tokens);
+    }
+    if (!wanted) {
+        return NULL;
+    }
+    if (apr_shm_create(&shm, sso_memo_size(), NULL, pchild) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     "ENTRA2040: no memory to remember access tokens in; each is checked every time it comes");
+        return NULL;
+    }
+    return apr_shm_baseaddr_get(shm);
+}
+
 void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     sso_ctx_t ctx;
@@ -198,10 +218,12 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         return;
     }
     apr_hash_t *made = apr_hash_make(pchild);
+    sso_memo_t *bearers = make_memo(pchild, main_server);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         sso_site_config_t *site = sso_config_server(s)->site;
         if (site != NULL) {
             site->site.group_names = sso_group_names_make(pchild);
+            site->site.bearers = bearers;
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }

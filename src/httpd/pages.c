@@ -266,6 +266,9 @@ static int refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, cons
         const char *back = program ? sso_access_page_path(r->pool, &visit->site->site, &request) : answer->retry_path;
         login = sso_login_url(r->pool, &visit->site->site, back, answer->wishes);
         apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge_of(r, answer, login));
+        if (visit->challenge != NULL) {
+            apr_table_addn(r->err_headers_out, "WWW-Authenticate", visit->challenge);
+        }
     }
     if (has_error_document(r, page.status, &page)) {
         set_common_headers(r);
@@ -287,6 +290,23 @@ int sso_pages_challenge(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx
     sso_answer_fault(&answer, retry_path);
     answer.wishes = wishes;
     return refuse(r, visit, ctx, &answer);
+}
+
+int sso_pages_deny(request_rec *r, sso_ctx_t *ctx, const char *challenge)
+{
+    page_t page = {.number = sso_log_number(r->pool, ctx->fault.rc)};
+    page.id = fault_id(r, ctx, NULL);
+    sso_log_fault(r, ctx, page.id);
+    describe(ctx, &page);
+    page.status = status_of(r, ctx, NULL);
+    if (challenge != NULL) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge);
+    }
+    if (has_error_document(r, page.status, &page)) {
+        set_common_headers(r);
+        return page.status;
+    }
+    return write_problem(r, &page, NULL);
 }
 
 static int redirect(request_rec *r, const char *location)

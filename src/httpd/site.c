@@ -84,6 +84,7 @@ static void fill_tenant(draft_t *draft)
     const sso_value_t *url = get(draft, SSO_SERVER_AUTHORITY);
     draft->site->authority.login_url = url->set ? url->first : cloud->login_url;
     draft->site->authority.policy = &draft->site->policy;
+    site->v1_issuer = cloud->v1_issuer;
     if (!tenant->set) {
         complain(draft, "ENTRA4001", SSO_SERVER_TENANT,
                  "is missing; write \"EntraTenant <tenant GUID>\", the Directory (tenant) "

@@ -75,6 +75,9 @@ static const char *check_words(apr_pool_t *pool, sso_rule_kind_t kind, const apr
         if (kind == SSO_RULE_TENANT && !sso_is_guid(word)) {
             return apr_psprintf(pool, "'%s' is no tenant GUID", word);
         }
+        if (kind == SSO_RULE_APP && !sso_is_guid(word)) {
+            return apr_psprintf(pool, "'%s' is no client ID, a GUID", word);
+        }
         if (kind == SSO_RULE_DOMAIN && !is_domain(word)) {
             return apr_psprintf(pool, "'%s' is no domain; write one like example.com", word);
         }
@@ -388,4 +391,39 @@ sso_list_t sso_roles_of(apr_pool_t *pool, const sso_record_t *record, const apr_
         add_once(roles, map[i]->role);
     }
     return roles == NULL ? record->roles : sso_list_make(pool, roles);
+}
+
+bool sso_rule_names(const sso_rule_t *rule, const char *client)
+{
+    for (int i = 0; rule->kind == (int)SSO_RULE_APP && i < rule->any->nelts; i++) {
+        if (apr_cstr_casecmp(sso_text_at(rule->any, i), client) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool asks_for_groups(const sso_rule_t *rule)
+{
+    return rule->kind == (int)SSO_RULE_GROUP || (rule->claim != NULL && strcmp(rule->claim, "groups") == 0);
+}
+
+static bool map_asks_for_groups(const sso_role_map_t *map)
+{
+    const sso_rule_t *const *rules = (const void *)map->rules->elts;
+    bool asks = false;
+    for (int i = 0; i < map->rules->nelts; i++) {
+        asks = asks || asks_for_groups(rules[i]);
+    }
+    return asks;
+}
+
+bool sso_rule_needs_groups(const sso_rule_t *rule, const apr_array_header_t *maps)
+{
+    const sso_role_map_t *const *map = maps == NULL ? NULL : (const void *)maps->elts;
+    bool needs = asks_for_groups(rule);
+    for (int i = 0; rule->kind == (int)SSO_RULE_ROLE && map != NULL && i < maps->nelts; i++) {
+        needs = needs || map_asks_for_groups(map[i]);
+    }
+    return needs;
 }

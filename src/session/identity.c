@@ -157,8 +157,30 @@ static const char *scalar_text(sso_ctx_t *ctx, const sso_json_t *value)
     return NULL;
 }
 
+/* The scopes of an access token: one text with blanks between them (RFC 9068 section 2.2.3), so that a rule can ask for
+ * one of them. */
+static sso_rc add_scopes(sso_ctx_t *ctx, const char *scp, apr_array_header_t *packed)
+{
+    apr_array_header_t *scopes = apr_array_make(ctx->pool, 8, sizeof(const char *));
+    if (strlen(scp) > SSO_MAX_CLAIM_VALUE || !is_clean(ctx->pool, scp)) {
+        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "scp is too long or holds control characters");
+    }
+    for (apr_size_t len; *(scp += strspn(scp, " ")) != '\0'; scp += len) {
+        len = strcspn(scp, " ");
+        APR_ARRAY_PUSH(scopes, const char *) = apr_pstrmemdup(ctx->pool, scp, len);
+    }
+    if (scopes->nelts > 0 && scopes->nelts <= SSO_MAX_LIST_ITEMS) {
+        sso_claims_add(ctx->pool, packed, "scp", scopes);
+    }
+    return scopes->nelts <= SSO_MAX_LIST_ITEMS ? SSO_OK
+                                               : sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "scp has %d items", scopes->nelts);
+}
+
 static sso_rc add_claim(sso_ctx_t *ctx, const char *name, const sso_json_t *value, apr_array_header_t *packed)
 {
+    if (strcmp(name, "scp") == 0 && sso_json_text(value) != NULL) {
+        return add_scopes(ctx, sso_json_text(value), packed);
+    }
     bool list = sso_json_type(value) == SSO_JSON_ARRAY;
     apr_size_t count = list ? sso_json_size(value) : 1;
     if (count > SSO_MAX_LIST_ITEMS) {

@@ -3,10 +3,13 @@
 UNIT_TESTS = \
 	tests/unit/test_aadsts \
 	tests/unit/test_access \
+	tests/unit/test_accesstoken \
 	tests/unit/test_assertion \
 	tests/unit/test_authority \
+	tests/unit/test_bearer \
 	tests/unit/test_bytes \
 	tests/unit/test_certificates \
+	tests/unit/test_claims \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
@@ -26,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/test_keyring \
 	tests/unit/test_listing \
 	tests/unit/test_managed \
+	tests/unit/test_memo \
 	tests/unit/test_metadata \
 	tests/unit/test_oauth \
 	tests/unit/test_principal \

@@ -511,6 +511,44 @@ static void test_map_that_cannot_be_meant_is_refused(void **state)
     assert_null(map);
 }
 
+static void test_app_rule_names_applications_and_asks_no_record(void **state)
+{
+    (void)state;
+    const sso_record_t record = ada(TEXTS(NULL));
+    const sso_rule_t *rule = rule_of(SSO_RULE_APP, TEXTS("0D9C8B7A-6F5E-4D3C-8B2A-1F0E9D8C7B6A", OID));
+    assert_true(sso_rule_names(rule, "0d9c8b7a-6f5e-4d3c-8b2a-1f0e9d8c7b6a"));
+    assert_false(sso_rule_names(rule, "0d9c8b7a-6f5e-4d3c-8b2a-1f0e9d8c7b6b"));
+    assert_false(sso_rule_names(rule, ""));
+    assert_false(sso_rule_holds(rule, &record, &record.roles));
+    assert_false(sso_rule_names(rule_of(SSO_RULE_ROLE, TEXTS(OID)), OID));
+    const sso_rule_t *made = NULL;
+    assert_non_null(sso_rule_make(unit_pool, SSO_RULE_APP, words_of(TEXTS("Orders")), NULL, &made));
+    assert_non_null(sso_rule_make(unit_pool, SSO_RULE_APP, words_of(TEXTS(NULL)), NULL, &made));
+}
+
+static const sso_role_map_t *map_by(const char *condition)
+{
+    const sso_role_map_t *map = NULL;
+    assert_null(sso_role_map_make(unit_pool, "editor", words_of(TEXTS(condition)), &map));
+    return map;
+}
+
+static void test_rules_know_when_they_hang_on_groups(void **state)
+{
+    (void)state;
+    const sso_rule_t *role = rule_of(SSO_RULE_ROLE, TEXTS("editor"));
+    apr_array_header_t *maps = apr_array_make(unit_pool, 2, sizeof(const sso_role_map_t *));
+    assert_true(sso_rule_needs_groups(rule_of(SSO_RULE_GROUP, TEXTS(GROUP)), NULL));
+    assert_true(sso_rule_needs_groups(rule_of(SSO_RULE_CLAIM, TEXTS("groups", GROUP)), NULL));
+    assert_false(sso_rule_needs_groups(rule_of(SSO_RULE_CLAIM, TEXTS("scp", "x")), NULL));
+    assert_false(sso_rule_needs_groups(role, NULL));
+    APR_ARRAY_PUSH(maps, const sso_role_map_t *) = map_by("role=app.writer");
+    assert_false(sso_rule_needs_groups(role, maps));
+    APR_ARRAY_PUSH(maps, const sso_role_map_t *) = map_by("group=" GROUP);
+    assert_true(sso_rule_needs_groups(role, maps));
+    assert_false(sso_rule_needs_groups(rule_of(SSO_RULE_TENANT, TEXTS(TENANT)), maps));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +576,8 @@ int main(void)
         unit_test(test_maps_without_a_role_for_the_user_make_no_copy),
         unit_test(test_map_never_feeds_another_map),
         unit_test(test_map_that_cannot_be_meant_is_refused),
+        unit_test(test_app_rule_names_applications_and_asks_no_record),
+        unit_test(test_rules_know_when_they_hang_on_groups),
     };
     return unit_run(tests);
 }

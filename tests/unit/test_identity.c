@@ -443,6 +443,27 @@ static void test_identity_survives_packing(void **state)
     assert_true(sso_record_claim(&got, "extn.foo", &values));
 }
 
+/* Of an access token: a rule asks for one of them. */
+static void test_identity_scopes_are_a_list(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"scp", NULL};
+    sso_record_t record;
+    sso_list_t scopes;
+    assert_rc(SSO_OK, fill("{\"scp\":\" Files.Read  Files.Write \"}", names, &record));
+    assert_true(sso_record_claim(&record, "scp", &scopes));
+    assert_string_equal(sso_list_join(unit_pool, &scopes, "|"), "Files.Read|Files.Write");
+    assert_rc(SSO_OK, fill("{\"scp\":\"  \"}", names, &record));
+    assert_false(sso_record_claim(&record, "scp", &scopes));
+    assert_rc(SSO_R_IDENTITY_CLAIM, fill("{\"scp\":\"a\\tb\"}", names, &record));
+    assert_rc(SSO_R_IDENTITY_CLAIM, fill(one_text("scp", text_of(SSO_MAX_CLAIM_VALUE + 1)), names, &record));
+    char *many = text_of(SSO_MAX_LIST_ITEMS * 2 + 2);
+    for (apr_size_t at = 1; many[at - 1] != '\0'; at += 2) {
+        many[at] = ' ';
+    }
+    assert_rc(SSO_R_IDENTITY_CLAIM, fill(one_text("scp", many), names, &record));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +484,7 @@ int main(void)
         unit_test(test_identity_list_over_its_bound_is_refused),
         unit_test(test_identity_further_claims_are_kept_by_their_type),
         unit_test(test_identity_keeps_the_named_claims_and_no_others),
+        unit_test(test_identity_scopes_are_a_list),
         unit_test(test_identity_survives_packing),
     };
     return unit_run(tests);
