@@ -37,6 +37,7 @@ UNIT_TESTS = \
 	tests/unit/test_record \
 	tests/unit/test_result \
 	tests/unit/test_seal \
+	tests/unit/test_rotate \
 	tests/unit/test_schema \
 	tests/unit/test_secret \
 	tests/unit/test_session \
