@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	tests/unit/test_json \
 	tests/unit/test_jwt \
 	tests/unit/test_kept \
+	tests/unit/test_keep \
 	tests/unit/test_keys \
 	tests/unit/test_keyring \
 	tests/unit/test_listing \
@@ -38,6 +39,7 @@ UNIT_TESTS = \
 	tests/unit/test_result \
 	tests/unit/test_seal \
 	tests/unit/test_rotate \
+	tests/unit/test_row \
 	tests/unit/test_schema \
 	tests/unit/test_secret \
 	tests/unit/test_session \
