@@ -77,20 +77,6 @@ static bool key_id_parse(const char *text, unsigned char ret_id[static KEY_ID_BY
     return true;
 }
 
-static bool key_id_parse(const char *text, unsigned char ret_id[static KEY_ID_BYTES])
-{
-    static const char digits[] = "0123456789abcdef";
-    if (strlen(text) != 2 * KEY_ID_BYTES || strspn(text, digits) != 2 * KEY_ID_BYTES) {
-        return false;
-    }
-    for (int i = 0; i < KEY_ID_BYTES; i++) {
-        long high = strchr(digits, text[2 * i]) - digits;
-        long low = strchr(digits, text[2 * i + 1]) - digits;
-        ret_id[i] = (unsigned char)(high * 16 + low);
-    }
-    return true;
-}
-
 /* The shape of RFC 3339 in UTC. The moment is for people and `entra-sso key`: here it shows that a line is whole. */
 static bool created_is_whole(const char *text)
 {

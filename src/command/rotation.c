@@ -41,14 +41,14 @@ int sso_command_rotate(sso_command_t *command)
     if (prepare) {
         apr_file_printf(command->out,
                         "Key %s %s at the end of %s: it opens, and does not seal yet.\n"
-                        "1. Copy the file to every other node (entra-sso key export), and wait until each has logged "
-                        "ENTRA2030.\n"
+                        "1. Copy the file to every other node (entra-sso key export), and wait until each one's "
+                        "error log says that it is in use.\n"
                         "2. Then entra-sso key rotate here, which puts it in front; copy once more.\n",
                         rotation.id, rotation.was_prepared ? "was already" : "is now", path);
         return SSO_EXIT_DONE;
     }
     apr_file_printf(command->out,
-                    "Key %s is in front of %s: httpd seals with it within ten seconds (ENTRA2030 in its log).\n"
+                    "Key %s is in front of %s: httpd seals with it within ten seconds (its error log says so).\n"
                     "%d older key%s still open%s, %d %s dropped. Nobody is signed out.\n"
                     "With several nodes: copy the file to each now (entra-sso key export).\n",
                     rotation.id, path, rotation.kept, rotation.kept == 1 ? "" : "s", rotation.kept == 1 ? "s" : "",

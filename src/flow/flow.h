@@ -36,8 +36,8 @@ typedef struct {
     sso_session_policy_t session;
     const char *v1_issuer; /* of access tokens of version 1.0, with {tenantid} */
     sso_memo_t *bearers;   /* access tokens that the process has checked; NULL: none is remembered */
-    const char *app;    /* this application in the store: hexadecimal, of the session's binding */
-    sso_store_t *store; /* of the process; NULL when it could not be made */
+    const char *app;       /* this application in the store: hexadecimal, of the session's binding */
+    sso_store_t *store;    /* of the process; NULL when it could not be made */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */
