@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 /* No span of ours needs more than a century; below it, "now + span" cannot overflow. */
@@ -127,4 +128,37 @@ const char *sso_time_print(apr_pool_t *pool, apr_time_t when)
     }
     return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
                         t.tm_min, t.tm_sec);
+}
+
+bool sso_time_parse(const char *text, apr_time_t *ret_when)
+{
+    static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
+    static const struct {
+        int at, len, least, most;
+    } parts[] = {{0, 4, 1970, 9999}, {5, 2, 1, 12}, {8, 2, 1, 31}, {11, 2, 0, 23}, {14, 2, 0, 59}, {17, 2, 0, 59}};
+    int numbers[6];
+    if (strlen(text) != sizeof(shape) - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+        if (shape[i] == 'd' ? !apr_isdigit(text[i]) : text[i] != shape[i]) {
+            return false;
+        }
+    }
+    for (int i = 0; i < 6; i++) {
+        numbers[i] = 0;
+        for (int j = 0; j < parts[i].len; j++) {
+            numbers[i] = numbers[i] * 10 + (text[parts[i].at + j] - '0');
+        }
+        if (numbers[i] < parts[i].least || numbers[i] > parts[i].most) {
+            return false;
+        }
+    }
+    apr_time_exp_t exploded = {.tm_year = numbers[0] - 1900,
+                               .tm_mon = numbers[1] - 1,
+                               .tm_mday = numbers[2],
+                               .tm_hour = numbers[3],
+                               .tm_min = numbers[4],
+                               .tm_sec = numbers[5]};
+    return apr_time_exp_gmt_get(ret_when, &exploded) == APR_SUCCESS;
 }

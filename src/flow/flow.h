@@ -9,13 +9,14 @@
 #include "entra/authority.h"
 #include "entra/credential.h"
 #include "session/session.h"
+#include "session/store.h"
 
 /* Of flow/groups.h. */
 typedef struct sso_group_policy_t sso_group_policy_t;
 typedef struct sso_group_names_t sso_group_names_t;
 
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
- * is of the process. */
+ * and the store are of the process. */
 typedef struct {
     sso_authority_t *authority;
     sso_credential_t *credential;
@@ -35,6 +36,8 @@ typedef struct {
     sso_session_policy_t session;
     const char *v1_issuer; /* of access tokens of version 1.0, with {tenantid} */
     sso_memo_t *bearers;   /* access tokens that the process has checked; NULL: none is remembered */
+    const char *app;       /* this application in the store: hexadecimal, of the session's binding */
+    sso_store_t *store;    /* of the process; NULL when it could not be made */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */

@@ -11,6 +11,7 @@
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/groups.h"
+#include "flow/keep.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
 #include "session/identity.h"
@@ -301,8 +302,14 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
 }
 
 /* Fills answer->record with what the code brings; present is the session that it is to strengthen, NULL for none. */
+/* What a callback is about, beside its answer. */
+typedef struct {
+    const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
+    const char *refresh_token;   /* what Entra gave; NULL for none */
+} outcome_t;
+
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
-                     const sso_record_t *present, sso_answer_t *answer)
+                     outcome_t *outcome, sso_answer_t *answer)
 {
     sso_record_t *record = &answer->record;
     const sso_authority_view_t *view;
@@ -332,31 +339,41 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         rc = sso_idtoken_open(ctx, site->authority, &rules, tokens.id_token, &token);
     }
     if (rc == SSO_OK) {
-        rc = sso_identity_fill(ctx, &token, site->claims, record);
+        rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
     }
     if (rc == SSO_OK) {
         rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
     }
     if (rc == SSO_OK) {
-        rc = sso_wishes_check(ctx, site, &state->wishes, present, record);
+        rc = sso_wishes_check(ctx, site, &state->wishes, outcome->present, record);
     }
-    return rc != SSO_OK ? rc : sso_groups_fill(ctx, site, &token, tokens.access_token, record);
+    if (rc == SSO_OK) {
+        outcome->refresh_token = tokens.refresh_token;
+        rc = sso_groups_fill(ctx, site, &token, tokens.access_token, record);
+    }
+    return rc;
 }
 
 /* The session and its place in time: a new one, or the present one made stronger. */
-static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
-                           const sso_record_t *present, sso_login_t *login, sso_answer_t *answer)
+static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const outcome_t *outcome,
+                           sso_login_t *login, sso_answer_t *answer)
 {
     if (sso_wishes_strengthen(&state->wishes)) {
         sso_login_count_step(ctx, login, &state->wishes);
     }
-    if (present != NULL) {
-        sso_session_strengthen(ctx, present, &answer->record);
-        answer->strengthened = true;
-        return SSO_OK;
+    if (outcome->present != NULL) {
+        sso_session_strengthen(ctx, outcome->present, &answer->record);
+        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, outcome->refresh_token, &answer->strengthened);
+        if (rc != SSO_OK || answer->strengthened) {
+            return rc;
+        }
+        /* SECURITY: it was ended while the browser was away, and does not come back to life; this is a sign-in like any
+         * other. */
     }
     sso_login_count(ctx, login);
-    return sso_session_start(ctx, &site->session, &answer->record);
+    sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
+    answer->record.renewable = outcome->refresh_token != NULL && *outcome->refresh_token != '\0';
+    return rc;
 }
 
 static sso_rc write_cookies(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
@@ -374,19 +391,23 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     sso_record_t session;
     bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
     /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
-    const sso_record_t *present = has ? &session : NULL;
+    outcome_t outcome = {.present = has ? &session : NULL};
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, code, present, answer);
+    sso_rc rc = redeem(ctx, site, state, code, &outcome, answer);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, state, present, login, answer);
+        rc = make_session(ctx, site, state, &outcome, login, answer);
     }
     if (rc == SSO_OK) {
         rc = write_cookies(ctx, site, request, login, answer);
+    }
+    /* Last: a session that does not fit into its cookies leaves no row behind. */
+    if (rc == SSO_OK && !answer->strengthened) {
+        rc = sso_keep_new(ctx, site, &answer->record, outcome.refresh_token);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "session/source.h"
 
 const char *sso_parse_secret(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
@@ -54,4 +55,14 @@ const char *sso_parse_assertion(apr_pool_t *pool, int argc, const char *const ar
         return "only managed-identity takes a second argument, the identity's client ID";
     }
     return argc > 1 && !sso_is_guid(argv[1]) ? "the managed identity's client ID is a GUID" : NULL;
+}
+
+const char *sso_parse_database(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *driver;
+    const char *params;
+    (void)argc, (void)argv;
+    value->first = value->text;
+    value->text = sso_source_masked(pool, value->first);
+    return sso_store_source(pool, value->first, &driver, &params);
 }

@@ -9,3 +9,5 @@ const char *sso_parse_secret(apr_pool_t *pool, int argc, const char *const argv[
 const char *sso_parse_files(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
 const char *sso_parse_certificate(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
 const char *sso_parse_assertion(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* EntraDatabase; its words may stand without quotes around all of them. The password is left out of what is shown. */
+const char *sso_parse_database(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);

@@ -22,6 +22,7 @@
 #include "httpd/log.h"
 #include "httpd/renewal.h"
 #include "httpd/site.h"
+#include "httpd/storage.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -32,7 +33,8 @@ APLOG_USE_MODULE(entra_sso);
 /* What post_config hands to the processes of one generation. Lives in pconf; the processes inherit it by fork. */
 typedef struct {
     void *gate;
-    apr_hash_t *shared; /* authority_key -> shared memory of that authority */
+    apr_hash_t *shared;   /* authority_key -> shared memory of that authority */
+    apr_time_t purge_due; /* of the watchdog's thread alone */
 } node_t;
 
 /* The one pointer that must be found without a request: set before any process or thread starts. */
@@ -119,6 +121,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
             sso_log_server_fault(s, &ctx);
         }
     }
+    sso_storage_tick(pool, data, &node->purge_due);
     return APR_SUCCESS;
 }
 
@@ -152,6 +155,7 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !has_sites(main_server)) {
         return OK;
     }
+    sso_storage_make_folders(ptemp, main_server);
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
@@ -207,6 +211,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
     if (node == NULL) {
         return;
     }
+    sso_storage_child_init(pchild, main_server);
     sso_log_server_ctx_init(&ctx, pchild, main_server);
     sso_gate_t *gate = sso_gate_join(pchild, node->gate);
     if (gate == NULL) {

@@ -304,6 +304,7 @@ static void fill_binding(draft_t *draft)
         apr_pstrcat(draft->pool, "entra-sso 1\n", draft->site->authority.login_url, "\n", draft->site->authority.tenant,
                     "\n", site->client_id, "\n", domain == NULL ? site->origin->text : domain, NULL);
     sso_sha256(text, strlen(text), site->session.binding);
+    site->app = sso_hex(draft->pool, site->session.binding, SSO_SESSION_ID_BYTES);
     draft->site->authority_key =
         apr_pstrcat(draft->pool, draft->site->authority.login_url, " ", draft->site->authority.tenant, " ",
                     draft->site->policy.ca_file == NULL ? "" : draft->site->policy.ca_file, " ",
@@ -318,13 +319,13 @@ static void check_state_directory(draft_t *draft)
     if (apr_stat(&info, folder, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
         info.filetype != APR_DIR) {
         complain(draft, "ENTRA4019", SSO_SERVER_STATE_DIRECTORY,
-                 "%s is no folder that can be read; make it with \"install -d -m 0700 "
+                 "%s is no folder that can be read; make it with \"install -d -m 0711 "
                  "%s\"",
                  folder, folder);
         return;
     }
     if ((info.protection & APR_FPROT_WWRITE) != 0) {
-        complain(draft, "ENTRA4020", SSO_SERVER_STATE_DIRECTORY, "everyone may write to %s; \"chmod 0700 %s\"", folder,
+        complain(draft, "ENTRA4020", SSO_SERVER_STATE_DIRECTORY, "everyone may write to %s; \"chmod 0711 %s\"", folder,
                  folder);
     }
     sso_keyring_t *ring;
@@ -372,6 +373,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     fill_outbound(&draft);
     check_state_directory(&draft);
     check_contexts(&draft);
+    sso_draft_database(&draft);
     if (draft.faults == 0) {
         fill_binding(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);

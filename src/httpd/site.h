@@ -16,6 +16,14 @@ typedef struct {
     const sso_certificate_t *cert; /* NULL: it is a secret */
 } sso_credential_source_t;
 
+/* Where the sessions' rows are. */
+typedef struct {
+    const char *source; /* EntraDatabase, a file's path made absolute; equal for sites that share one */
+    const char *driver;
+    const char *params;
+    const char *folder; /* of the embedded database in the state directory, which we make; NULL else */
+} sso_site_database_t;
+
 struct sso_site_config_t {
     sso_site_t site; /* the authority joins in each process */
     sso_authority_config_t authority;
@@ -28,6 +36,7 @@ struct sso_site_config_t {
     bool signs;          /* EntraSignedIdentity is on somewhere in it */
     sso_keyring_t *ring; /* what is in key_file; shared by all sites of that file */
     sso_credential_source_t source;
+    sso_site_database_t database;
     const server_rec *server;
 };
 

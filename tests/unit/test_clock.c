@@ -187,6 +187,37 @@ static void test_duration_and_size_mutated_stay_within_bounds(void **state)
     }
 }
 
+static void test_time_printed_parses_back_and_nothing_else_does(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "2026-11-23T15:00:00",
+        "2026-11-23T15:00:00+00:00",
+        "2026-11-23 15:00:00Z",
+        "2026-11-23T15:00:00.0Z",
+        "2026-13-23T15:00:00Z",
+        "2026-00-23T15:00:00Z",
+        "2026-11-32T15:00:00Z",
+        "2026-11-23T24:00:00Z",
+        "2026-11-23T15:60:00Z",
+        "1969-11-23T15:00:00Z",
+        " 026-11-23T15:00:00Z",
+    };
+    apr_time_t when = 0;
+    assert_true(sso_time_parse("2026-11-23T15:00:00Z", &when));
+    assert_true(when == SSO_TEST_NOW);
+    for (apr_time_t at = 0; at < SECONDS(4000000000LL); at += SECONDS(98765432LL)) {
+        assert_true(sso_time_parse(sso_time_print(unit_pool, at), &when));
+        assert_true(when == at);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (sso_time_parse(bad[i], &when)) {
+            unit_fail("taken: %s", bad[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +229,7 @@ int main(void)
         unit_test(test_size_parse_reads_every_unit),
         unit_test(test_size_parse_refuses_what_is_none),
         unit_test(test_time_print_is_rfc3339_in_utc),
+        unit_test(test_time_printed_parses_back_and_nothing_else_does),
         unit_test(test_duration_and_size_mutated_stay_within_bounds),
     };
     return unit_run(tests);

@@ -241,6 +241,27 @@ static void test_stepup_of_a_session_that_is_gone_is_a_new_sign_in(void **state)
     assert_string_equal(sso_list_join(unit_pool, &after.acrs, ","), "c1");
 }
 
+/* Somebody ended it while the browser was at Entra: the id does not come back, whoever signs in signs in anew. */
+static void test_stepup_of_a_session_that_was_ended_is_a_new_sign_in(void **state)
+{
+    static const fixture_claim_t claims[] = {ACRS_C1, {NULL}};
+    (void)state;
+    sso_record_t before, after;
+    site_browser_t *browser = signed_in(&before);
+    sso_store_which_t which = {.id = before.id};
+    apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
+    assert_rc(SSO_OK, sso_store_end(&unit_ctx, site_world->site.store, &which, "test", "tester", ended));
+    assert_int_equal(ended->nelts, 1);
+    unit_ctx.now += SITE_MINUTE;
+    sso_answer_t answer = step_up(browser, &C1, claims);
+    assert_page("/page?x=1", answer);
+    assert_true(answer.signed_in && !answer.strengthened);
+    assert_rc(SSO_OK, site_session(browser, &after));
+    assert_memory_not_equal(after.id, before.id, sizeof(after.id));
+    assert_int_equal(after.created, unit_ctx.now);
+    assert_true(after.renewable);
+}
+
 static void test_stepup_that_is_reloaded_goes_to_its_page_without_its_code(void **state)
 {
     static const fixture_claim_t claims[] = {ACRS_C1, {NULL}};
@@ -444,6 +465,7 @@ int main(void)
         site_test(test_stepup_without_the_context_is_refused_and_changes_nothing),
         site_test(test_stepup_of_another_user_is_refused),
         site_test(test_stepup_of_a_session_that_is_gone_is_a_new_sign_in),
+        site_test(test_stepup_of_a_session_that_was_ended_is_a_new_sign_in),
         site_test(test_stepup_that_is_reloaded_goes_to_its_page_without_its_code),
         site_test(test_stepup_is_redeemed_over_a_younger_session_without_the_context),
         site_test(test_stepup_that_never_reaches_the_session_is_explained),
