@@ -33,7 +33,8 @@ typedef enum {
     SSO_PAGE_ACCOUNT, /* another account came back than the one that went */
     SSO_PAGE_REQUEST, /* the request itself makes no sense */
     SSO_PAGE_TOKEN,   /* a program's access token is not accepted */
-    SSO_PAGE_SCOPE    /* it is, but may not do this */
+    SSO_PAGE_SCOPE,   /* it is, but may not do this */
+    SSO_PAGE_SIGNOUT  /* not everything that should end could be ended */
 } sso_page_t;
 
 typedef enum {
