@@ -301,6 +301,14 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
                                                  : record.created >= state->issued;
 }
 
+/* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
+ * It comes through the browser, which by a wrong one could only end its own session. */
+static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
+{
+    bool good = callback->session_state != NULL && sso_is_guid(callback->session_state);
+    return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
+}
+
 /* Fills answer->record with what the code brings; present is the session that it is to strengthen, NULL for none. */
 /* What a callback is about, beside its answer. */
 typedef struct {
@@ -308,7 +316,7 @@ typedef struct {
     const char *refresh_token;   /* what Entra gave; NULL for none */
 } outcome_t;
 
-static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
+static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
                      outcome_t *outcome, sso_answer_t *answer)
 {
     sso_record_t *record = &answer->record;
@@ -320,7 +328,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         .credential = site->credential,
         .redirect_uri = site->redirect_uri,
         .scope = site->scope,
-        .code = code,
+        .code = callback->code,
         .code_verifier = sso_state_verifier(ctx->pool, state),
         .correlation_id = answer->correlation_id,
     };
@@ -340,6 +348,9 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     }
     if (rc == SSO_OK) {
         rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
+    }
+    if (rc == SSO_OK && *answer->record.sid == '\0') {
+        answer->record.sid = sid_of(ctx, callback);
     }
     if (rc == SSO_OK) {
         rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
@@ -386,14 +397,14 @@ static sso_rc write_cookies(sso_ctx_t *ctx, const sso_site_t *site, const sso_re
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
 static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
-                   sso_login_t *login, const char *code, sso_answer_t *answer)
+                   sso_login_t *login, const sso_callback_t *callback, sso_answer_t *answer)
 {
     sso_record_t session;
     bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
     /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
     outcome_t outcome = {.present = has ? &session : NULL};
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, code, &outcome, answer);
+    sso_rc rc = redeem(ctx, site, state, callback, &outcome, answer);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
@@ -500,5 +511,5 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         sso_answer_fault(ret_answer, state.return_path);
         return;
     }
-    finish(ctx, site, request, &state, &login, callback.code, ret_answer);
+    finish(ctx, site, request, &state, &login, &callback, ret_answer);
 }

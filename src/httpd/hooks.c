@@ -189,6 +189,16 @@ static int refuse_token(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx
     return sso_bearer_refuse(r, visit, ctx);
 }
 
+/* There is a session, but whether it was ended cannot be told now. A sign-in would not help, and the cookie stays. */
+static int refuse_for_now(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    if (is_side_request(r)) {
+        return sso_reason(visit->fault.rc)->status;
+    }
+    ctx->fault = visit->fault;
+    return sso_pages_refuse(r, visit, ctx, "/");
+}
+
 int sso_hook_check_authn(request_rec *r)
 {
     bool bearer;
@@ -210,7 +220,8 @@ int sso_hook_check_authn(request_rec *r)
         return refuse_token(r, visit, &ctx);
     }
     if (!bearer && !sso_visit_has_session(r, visit)) {
-        return refuse_access(r, visit, &ctx);
+        return sso_reason(visit->fault.rc)->class == SSO_CLASS_LATER ? refuse_for_now(r, visit, &ctx)
+                                                                     : refuse_access(r, visit, &ctx);
     }
     sso_wishes_t wishes;
     if (!sso_section_is_fresh(r, visit, &wishes)) {

@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
+	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
 	tests/unit/test_groups \
