@@ -22,6 +22,7 @@
 #include "httpd/endings.h"
 #include "httpd/log.h"
 #include "httpd/renewal.h"
+#include "httpd/revalidation.h"
 #include "httpd/site.h"
 #include "httpd/storage.h"
 
@@ -235,4 +236,5 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }
+    sso_revalidation_begin(pchild, main_server, http);
 }
