@@ -12,6 +12,7 @@
 #include "entra/oauth.h"
 #include "flow/groups.h"
 #include "flow/keep.h"
+#include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
 #include "session/identity.h"
@@ -297,6 +298,9 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
     if (!read_session(ctx, site, request, &record)) {
         return false;
     }
+    if (sso_wishes_are_silent(&state->wishes)) {
+        return record.revalidated >= state->issued;
+    }
     return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, &record)
                                                  : record.created >= state->issued;
 }
@@ -309,13 +313,13 @@ static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
     return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
 }
 
-/* Fills answer->record with what the code brings; present is the session that it is to strengthen, NULL for none. */
 /* What a callback is about, beside its answer. */
 typedef struct {
     const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
     const char *refresh_token;   /* what Entra gave; NULL for none */
 } outcome_t;
 
+/* Fills answer->record with what the code brings. */
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
                      outcome_t *outcome, sso_answer_t *answer)
 {
@@ -464,6 +468,23 @@ static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_s
     return is;
 }
 
+/* Entra has no answer that could be had without a word. */
+static void end_silence(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
+                        const sso_callback_t *callback, sso_answer_t *answer)
+{
+    sso_rc rc = sso_callback_error(ctx, callback);
+    if (sso_silent_goes_on(ctx, site, request, rc, answer->cookies)) {
+        go_to_page(ctx, site, state, answer);
+        return;
+    }
+    plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1};
+    if (plan.attempts < SSO_MAX_ATTEMPTS) {
+        start(ctx, site, request, &plan, answer);
+    } else {
+        stop_loop(ctx, site, state->return_path, NULL, answer);
+    }
+}
+
 void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     sso_callback_t callback;
@@ -503,6 +524,10 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         !sso_bytes_equal(login.browser, state.browser, sizeof(login.browser))) {
         (void)sso_fail(ctx, SSO_R_STATE_BROWSER, "attempt %u", state.attempts + 1);
         start_again(ctx, site, request, &state, ret_answer);
+        return;
+    }
+    if (callback.error != NULL && sso_wishes_are_silent(&state.wishes)) {
+        end_silence(ctx, site, request, &state, &callback, ret_answer);
         return;
     }
     if (callback.error != NULL) {

@@ -232,6 +232,9 @@ int sso_hook_check_authn(request_rec *r)
         }
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_AUTH_TIME_REQUIRED);
     }
+    if (!bearer && !is_side_request(r) && sso_section_is_silent(r, visit, &ctx, &wishes)) {
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_SIGNIN_REQUIRED);
+    }
     if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
         if (bearer) {
             return refuse_token(r, visit, &ctx);

@@ -72,11 +72,12 @@ typedef struct {
     apr_interval_time_t grace;      /* and for so much longer the session lives on without an answer */
 } sso_freshness_t;
 /* SSO_R_SESSION_STALE when Entra's word is older than both together. */
-sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record, const sso_freshness_t *freshness) SSO_MUST_USE;
+sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record,
+                              const sso_freshness_t *freshness) SSO_MUST_USE;
 /* True when Entra is to be asked again. */
 bool sso_record_renew_due(const sso_record_t *record, apr_time_t now, const sso_freshness_t *freshness);
-/* Takes what Entra said anew (identity, roles, groups, further claims, the moment) into record. Id, created and ends stay:
- * a renewal moves no end. False, and nothing taken, when renewed is of another session or user. */
+/* Takes what Entra said anew (identity, roles, groups, further claims, the moment) into record. Id, created and ends
+ * stay: a renewal moves no end. False, and nothing taken, when renewed is of another session or user. */
 bool sso_record_renew(sso_record_t *record, const sso_record_t *renewed);
 
 /* True when seen is old enough to be worth a new cookie: a tenth of the idle time, five minutes at most. */

@@ -53,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/test_signing \
 	tests/unit/test_signout \
 	tests/unit/test_source \
+	tests/unit/test_silent \
 	tests/unit/test_state \
 	tests/unit/test_stepup \
 	tests/unit/test_store \
