@@ -64,6 +64,9 @@
 #define SSO_MAX_STORED_SEALED (96 * 1024)
 #define SSO_MAX_STORED_TEXT 4096
 
+/* Sessions of one process that wait for a renewal, or whose result waits for their next request. */
+#define SSO_MAX_RENEWALS 2048
+
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 /* What the parent hands to the processes at once: two certificates with their keys, and a head. */
@@ -73,6 +76,14 @@
 #define SSO_MEMO_SETS 256
 #define SSO_MEMO_WAYS 4
 #define SSO_MAX_MEMO_BYTES 1984
+
+/* Ended sessions that a node remembers: slots of 24 bytes, and how many places one id may be put at. */
+#define SSO_ENDED_SLOTS (1U << 18)
+#define SSO_ENDED_PLACES 32
+/* Entra's session id, as it comes from anybody by front-channel logout; and how many of these calls the node works on
+ * at once. */
+#define SSO_MAX_SID 64
+#define SSO_MAX_FRONTCHANNEL 4
 
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

@@ -33,7 +33,8 @@ typedef enum {
     SSO_PAGE_ACCOUNT, /* another account came back than the one that went */
     SSO_PAGE_REQUEST, /* the request itself makes no sense */
     SSO_PAGE_TOKEN,   /* a program's access token is not accepted */
-    SSO_PAGE_SCOPE    /* it is, but may not do this */
+    SSO_PAGE_SCOPE,   /* it is, but may not do this */
+    SSO_PAGE_SIGNOUT  /* not everything that should end could be ended */
 } sso_page_t;
 
 typedef enum {
@@ -77,6 +78,7 @@ typedef void sso_log_fn(void *baton, sso_level_t level, const char *file, int li
 typedef struct {
     apr_pool_t *pool;
     apr_time_t now;
+    bool background; /* no request waits for it: its outbound calls do not count against the gate */
     sso_fault_t fault;
     sso_log_fn *log; /* may be NULL */
     void *log_baton;

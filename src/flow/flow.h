@@ -4,16 +4,20 @@
 
 #include <apr_tables.h>
 
+#include "base/gate.h"
 #include "base/memo.h"
 #include "base/url.h"
 #include "entra/authority.h"
 #include "entra/credential.h"
+#include "session/ending.h"
 #include "session/session.h"
 #include "session/store.h"
 
 /* Of flow/groups.h. */
 typedef struct sso_group_policy_t sso_group_policy_t;
 typedef struct sso_group_names_t sso_group_names_t;
+/* Of flow/renewals.h. */
+typedef struct sso_renewals_t sso_renewals_t;
 
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
  * and the store are of the process. */
@@ -34,10 +38,13 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
-    const char *v1_issuer; /* of access tokens of version 1.0, with {tenantid} */
-    sso_memo_t *bearers;   /* access tokens that the process has checked; NULL: none is remembered */
-    const char *app;       /* this application in the store: hexadecimal, of the session's binding */
-    sso_store_t *store;    /* of the process; NULL when it could not be made */
+    const char *v1_issuer;    /* of access tokens of version 1.0, with {tenantid} */
+    sso_memo_t *bearers;      /* access tokens that the process has checked; NULL: none is remembered */
+    const char *app;          /* this application in the store: hexadecimal, of the session's binding */
+    sso_store_t *store;       /* of the process; NULL when it could not be made */
+    sso_ended_t *ended;       /* of the node: its table of ended sessions */
+    sso_gate_t *frontchannel; /* of the process: how many such calls the node works on; NULL: none can be taken */
+    sso_renewals_t *renewals; /* of the process; NULL: none can be made here */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */
@@ -63,7 +70,8 @@ typedef enum {
     SSO_ANSWER_REDIRECT, /* 302 to location */
     SSO_ANSWER_FAULT,    /* the fault in the context, as page or JSON */
     SSO_ANSWER_CONFIRM,  /* page that asks for a click to sign out */
-    SSO_ANSWER_GOODBYE   /* page that says: you are signed out */
+    SSO_ANSWER_GOODBYE,  /* page that says: you are signed out */
+    SSO_ANSWER_HEARD     /* empty 200 that the login host may show in a frame */
 } sso_answer_kind_t;
 
 typedef struct {
@@ -77,6 +85,13 @@ typedef struct {
     bool signed_in;              /* a session was made or strengthened; record tells whose */
     bool strengthened;
     sso_record_t record;
+    bool asks_everywhere;    /* of a page that asks: about all sessions of the user */
+    bool offers_everywhere;  /* there is a user, who may choose that */
+    const char *ended_cause; /* sessions were ended, for the log; NULL: none */
+    const char *ended_oid;   /* of whom */
+    const char *ended_tid;
+    const apr_array_header_t *ended; /* which, sso_store_ended_t */
+    bool ended_waits;                /* the other nodes do not know yet */
 } sso_answer_t;
 
 /* An empty answer in pool. */

@@ -12,6 +12,7 @@
 #include "entra/oauth.h"
 #include "flow/groups.h"
 #include "flow/keep.h"
+#include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
 #include "session/identity.h"
@@ -297,18 +298,29 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
     if (!read_session(ctx, site, request, &record)) {
         return false;
     }
+    if (sso_wishes_are_silent(&state->wishes)) {
+        return record.revalidated >= state->issued;
+    }
     return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, &record)
                                                  : record.created >= state->issued;
 }
 
-/* Fills answer->record with what the code brings; present is the session that it is to strengthen, NULL for none. */
+/* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
+ * It comes through the browser, which by a wrong one could only end its own session. */
+static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
+{
+    bool good = callback->session_state != NULL && sso_is_guid(callback->session_state);
+    return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
+}
+
 /* What a callback is about, beside its answer. */
 typedef struct {
     const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
     const char *refresh_token;   /* what Entra gave; NULL for none */
 } outcome_t;
 
-static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
+/* Fills answer->record with what the code brings. */
+static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
                      outcome_t *outcome, sso_answer_t *answer)
 {
     sso_record_t *record = &answer->record;
@@ -320,7 +332,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         .credential = site->credential,
         .redirect_uri = site->redirect_uri,
         .scope = site->scope,
-        .code = code,
+        .code = callback->code,
         .code_verifier = sso_state_verifier(ctx->pool, state),
         .correlation_id = answer->correlation_id,
     };
@@ -340,6 +352,9 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     }
     if (rc == SSO_OK) {
         rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
+    }
+    if (rc == SSO_OK && *answer->record.sid == '\0') {
+        answer->record.sid = sid_of(ctx, callback);
     }
     if (rc == SSO_OK) {
         rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
@@ -386,14 +401,14 @@ static sso_rc write_cookies(sso_ctx_t *ctx, const sso_site_t *site, const sso_re
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
 static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
-                   sso_login_t *login, const char *code, sso_answer_t *answer)
+                   sso_login_t *login, const sso_callback_t *callback, sso_answer_t *answer)
 {
     sso_record_t session;
     bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
     /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
     outcome_t outcome = {.present = has ? &session : NULL};
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, code, &outcome, answer);
+    sso_rc rc = redeem(ctx, site, state, callback, &outcome, answer);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
@@ -453,6 +468,23 @@ static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_s
     return is;
 }
 
+/* Entra has no answer that could be had without a word. */
+static void end_silence(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
+                        const sso_callback_t *callback, sso_answer_t *answer)
+{
+    sso_rc rc = sso_callback_error(ctx, callback);
+    if (sso_silent_goes_on(ctx, site, request, rc, answer->cookies)) {
+        go_to_page(ctx, site, state, answer);
+        return;
+    }
+    plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1};
+    if (plan.attempts < SSO_MAX_ATTEMPTS) {
+        start(ctx, site, request, &plan, answer);
+    } else {
+        stop_loop(ctx, site, state->return_path, NULL, answer);
+    }
+}
+
 void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     sso_callback_t callback;
@@ -494,11 +526,15 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         start_again(ctx, site, request, &state, ret_answer);
         return;
     }
+    if (callback.error != NULL && sso_wishes_are_silent(&state.wishes)) {
+        end_silence(ctx, site, request, &state, &callback, ret_answer);
+        return;
+    }
     if (callback.error != NULL) {
         (void)sso_callback_error(ctx, &callback);
         ret_answer->wishes = apr_pmemdup(ctx->pool, &state.wishes, sizeof(state.wishes));
         sso_answer_fault(ret_answer, state.return_path);
         return;
     }
-    finish(ctx, site, request, &state, &login, callback.code, ret_answer);
+    finish(ctx, site, request, &state, &login, &callback, ret_answer);
 }

@@ -9,10 +9,11 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "flow/silent.h"
 
 bool sso_wishes_strengthen(const sso_wishes_t *wishes)
 {
-    return wishes->acr != NULL || wishes->max_age > 0;
+    return wishes->acr != NULL || wishes->max_age > 0 || sso_wishes_are_silent(wishes);
 }
 
 bool sso_auth_is_fresh(const sso_record_t *record, apr_time_t now, apr_interval_time_t max_age,

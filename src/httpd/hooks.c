@@ -189,6 +189,16 @@ static int refuse_token(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx
     return sso_bearer_refuse(r, visit, ctx);
 }
 
+/* There is a session, but whether it was ended cannot be told now. A sign-in would not help, and the cookie stays. */
+static int refuse_for_now(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    if (is_side_request(r)) {
+        return sso_reason(visit->fault.rc)->status;
+    }
+    ctx->fault = visit->fault;
+    return sso_pages_refuse(r, visit, ctx, "/");
+}
+
 int sso_hook_check_authn(request_rec *r)
 {
     bool bearer;
@@ -210,7 +220,8 @@ int sso_hook_check_authn(request_rec *r)
         return refuse_token(r, visit, &ctx);
     }
     if (!bearer && !sso_visit_has_session(r, visit)) {
-        return refuse_access(r, visit, &ctx);
+        return sso_reason(visit->fault.rc)->class == SSO_CLASS_LATER ? refuse_for_now(r, visit, &ctx)
+                                                                     : refuse_access(r, visit, &ctx);
     }
     sso_wishes_t wishes;
     if (!sso_section_is_fresh(r, visit, &wishes)) {
@@ -220,6 +231,9 @@ int sso_hook_check_authn(request_rec *r)
             return refuse_token(r, visit, &ctx);
         }
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_AUTH_TIME_REQUIRED);
+    }
+    if (!bearer && !is_side_request(r) && sso_section_is_silent(r, visit, &ctx, &wishes)) {
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_SIGNIN_REQUIRED);
     }
     if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
         if (bearer) {
@@ -286,12 +300,13 @@ int sso_hook_auth_checker(request_rec *r)
     return refuse_user(r, visit);
 }
 
-/* A fresh cookie with a new time of last use; only for requests that were let in, so that a refused client that keeps
- * asking lets its session run out. */
+/* A fresh cookie with a new time of last use, or with what a renewal brought; only for requests that were let in, so
+ * that a refused client that keeps asking lets its session run out. */
 static void touch_session(request_rec *r, sso_visit_t *visit)
 {
     const sso_session_policy_t *policy = &visit->site->site.session;
-    if (visit->touched || r->main != NULL || !sso_record_touch_due(&visit->record, r->request_time, policy->idle)) {
+    if (visit->touched || r->main != NULL ||
+        !(visit->renewed || sso_record_touch_due(&visit->record, r->request_time, policy->idle))) {
         return;
     }
     sso_ctx_t ctx;

@@ -15,6 +15,8 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "flow/access.h"
+#include "flow/silent.h"
 #include "flow/stepup.h"
 
 void sso_section_wishes(request_rec *r, sso_wishes_t *ret_wishes)
@@ -39,6 +41,18 @@ bool sso_section_is_fresh(request_rec *r, const sso_visit_t *visit, sso_wishes_t
     sso_wishes_t wishes = {.max_age = max_age, .login_hint = sso_hint_of(&visit->record)};
     *ret_wishes = wishes;
     return false;
+}
+
+bool sso_section_is_silent(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, sso_wishes_t *ret_wishes)
+{
+    int mode = sso_config_dir(r)->option[SSO_DIR_UNAUTHENTICATED].choice;
+    sso_request_t request;
+    /* Before anything else, since nearly every session has a refresh token. */
+    if (visit->record.renewable || (mode != SSO_UNAUTH_AUTO && mode != SSO_UNAUTH_LOGIN)) {
+        return false;
+    }
+    sso_visit_request(r, visit, &request);
+    return sso_silent_is_due(ctx, &visit->site->site, &request, &visit->record, ret_wishes);
 }
 
 static uint64_t mask_of(const apr_array_header_t *contexts, const char *context)

@@ -14,6 +14,9 @@ void sso_section_wishes(request_rec *r, sso_wishes_t *ret_wishes);
  */
 bool sso_section_is_fresh(request_rec *r, const sso_visit_t *visit, sso_wishes_t *ret_wishes);
 
+/* True when this page is to go by way of Entra without a word, since the session cannot be renewed otherwise. */
+bool sso_section_is_silent(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, sso_wishes_t *ret_wishes);
+
 /* For a request that the Require lines just refused: true when one with a further authentication context would be let
  * in; *ret_wishes then asks for it. The lines are asked again for that, without a word in the log. */
 bool sso_section_stepup_helps(request_rec *r, sso_visit_t *visit, sso_wishes_t *ret_wishes);

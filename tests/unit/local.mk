@@ -15,7 +15,10 @@ UNIT_TESTS = \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
 	tests/unit/test_database \
+	tests/unit/test_ended \
+	tests/unit/test_ending \
 	tests/unit/test_entitle \
+	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
 	tests/unit/test_groups \
@@ -36,6 +39,8 @@ UNIT_TESTS = \
 	tests/unit/test_oauth \
 	tests/unit/test_principal \
 	tests/unit/test_record \
+	tests/unit/test_renew \
+	tests/unit/test_renewals \
 	tests/unit/test_result \
 	tests/unit/test_seal \
 	tests/unit/test_rotate \
@@ -48,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/test_signing \
 	tests/unit/test_signout \
 	tests/unit/test_source \
+	tests/unit/test_silent \
 	tests/unit/test_state \
 	tests/unit/test_stepup \
 	tests/unit/test_store \

@@ -78,6 +78,7 @@ typedef struct {
     fake_http_t *fake;
     fake_row_t *token;              /* what the token endpoint says */
     bool scripted;                  /* the test has written that row */
+    bool no_refresh_token;          /* Entra gives none */
     const fixture_claim_t *changes; /* of the claims in tokens to come; NULL none */
     site_code_t codes[SITE_CODES_MAX];
     int code_count;
@@ -105,10 +106,10 @@ static UNIT_MAYBE_UNUSED const char *site_id_token(const char *nonce)
 
 static UNIT_MAYBE_UNUSED const char *site_token_body(const char *nonce)
 {
+    const char *refresh = site_world->no_refresh_token ? "" : "\"refresh_token\":\"" SITE_REFRESH_TOKEN "\",";
     return apr_pstrcat(unit_pool,
-                       "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"planted-access-token\","
-                       "\"refresh_token\":\"" SITE_REFRESH_TOKEN "\",\"id_token\":\"",
-                       site_id_token(nonce), "\"}", NULL);
+                       "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"planted-access-token\",",
+                       refresh, "\"id_token\":\"", site_id_token(nonce), "\"}", NULL);
 }
 
 #define SITE_INVALID_GRANT                                                                                             \
@@ -139,6 +140,16 @@ static void UNIT_MAYBE_UNUSED site_token_endpoint(fake_http_t *fake, const char 
     }
 }
 
+/* A table that was filled. Not from the pool: most of it is never touched. */
+static UNIT_MAYBE_UNUSED sso_ended_t *site_table(void)
+{
+    sso_ended_t *table = calloc(1, sso_ended_size());
+    assert_non_null(table);
+    apr_pool_cleanup_register(unit_pool, table, unit_free, apr_pool_cleanup_null);
+    sso_ended_set_filled(table, unit_ctx.now);
+    return table;
+}
+
 static void UNIT_MAYBE_UNUSED site_init(sso_site_t *site, sso_authority_t *authority, const sso_http_policy_t *policy)
 {
     const char *why;
@@ -159,6 +170,8 @@ static void UNIT_MAYBE_UNUSED site_init(sso_site_t *site, sso_authority_t *autho
     site->session.idle = SITE_HOUR;
     site->session.skew = site->skew;
     site->session.max_cookie = SITE_MAX_COOKIE;
+    site->ended = site_table();
+    site->session.ended = site->ended;
     site->app = SITE_APP;
     site->store = database_store();
 }

@@ -227,6 +227,8 @@ class Httpd {
 
   #allowed;
 
+  #threads = '';
+
   constructor(options) {
     this.#options = options;
     this.#expected = [...(options.expectLog ?? [])];
@@ -375,7 +377,12 @@ class Httpd {
     if (!this.errorLog().includes('resuming normal operations')) return false;
     const threads = (pid) => Number(/^Threads:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
     const children = this.children();
-    const ready = children.filter((pid) => threads(pid) > mpmSize(this.#options).threads).length;
+    const counts = children.map(threads);
+    // Watchdogs count too, so "enough" alone is not "all": no new one came since the last look.
+    const rest = counts.join() === this.#threads;
+    this.#threads = counts.join();
+    if (!rest) return false;
+    const ready = counts.filter((count) => count > mpmSize(this.#options).threads).length;
     // The daemon of mod_cgid is a child without threads.
     const daemons = this.read('httpd.conf').includes('LoadModule cgid_module') ? 1 : 0;
     return ready >= 1 && children.length - ready <= daemons;
