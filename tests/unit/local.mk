@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	tests/unit/test_managed \
 	tests/unit/test_memo \
 	tests/unit/test_metadata \
+	tests/unit/test_node \
 	tests/unit/test_oauth \
 	tests/unit/test_principal \
 	tests/unit/test_record \
