@@ -10,8 +10,9 @@
 #define SSO_MAX_RESPONSE_HEADERS (64 * 1024)
 #define SSO_MAX_TOKEN_RESPONSE (256 * 1024)
 
-/* JSON from outside. */
+/* JSON from outside; the second is what no caller can go beyond. */
 #define SSO_MAX_JSON_DEPTH 16
+#define SSO_MAX_JSON_LEVELS 64
 
 /* JWT in compact serialization: header, and the whole token (200 groups are about 12 KB). */
 #define SSO_MAX_JWT (64 * 1024)
@@ -84,6 +85,28 @@
  * at once. */
 #define SSO_MAX_SID 64
 #define SSO_MAX_FRONTCHANNEL 4
+
+/* SCIM: a request's body and its levels; a stored document, its attributes, one value of it, the entries of a plural
+ * attribute, the levels of a value that no schema describes; names. A group's members stand in a table of their own. */
+#define SSO_MAX_SCIM_BODY (1024 * 1024)
+#define SSO_MAX_SCIM_DEPTH 64
+#define SSO_MAX_SCIM_DOCUMENT (64 * 1024)
+#define SSO_MAX_SCIM_ATTRIBUTES 256
+#define SSO_MAX_SCIM_VALUE (16 * 1024)
+#define SSO_MAX_SCIM_KEY 512
+#define SSO_MAX_SCIM_ENTRIES 500
+#define SSO_MAX_SCIM_VALUE_DEPTH 4
+#define SSO_MAX_SCIM_URN 256
+#define SSO_MAX_SCIM_NAME 120
+#define SSO_MAX_SCIM_ID 256
+#define SSO_MAX_SCIM_MEMBERS 20000
+#define SSO_MAX_SCIM_OPERATIONS 1000
+
+/* SCIM: a filter or the path of an operation; brackets within brackets; comparisons; names in attributes=. */
+#define SSO_MAX_FILTER 2048
+#define SSO_MAX_FILTER_DEPTH 16
+#define SSO_MAX_FILTER_TERMS 64
+#define SSO_MAX_PROJECTION_NAMES 64
 
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300
