@@ -38,6 +38,7 @@ struct sso_site_config_t {
     sso_credential_source_t source;
     sso_site_database_t database;
     void *frontchannel; /* shared memory of the gate before front-channel logout */
+    apr_time_t ended_turn; /* when this process kept up with the ended sessions last */
     const server_rec *server;
 };
 
