@@ -31,9 +31,9 @@ apr_time_t sso_ended_filled(const sso_ended_t *ended);
 /* The same for the last good reading of any kind, by which the next one knows how far to look back. */
 void sso_ended_set_polled(sso_ended_t *ended, apr_time_t now);
 apr_time_t sso_ended_polled(const sso_ended_t *ended);
-/* Whether this process is the one that reads the store now. Of a node's processes one has the turn, again each time that
- * `every` has passed, and keeps it until it stays away for `lost` (it died, or hangs): then the next that asks gets it.
- * turn: 0 at first, and then this process's own, to be given back unchanged. */
+/* Whether this process is the one that reads the store now. Of a node's processes one has the turn, again each time
+ * that `every` has passed, and keeps it until it stays away for `lost` (it died, or hangs): then the next that asks
+ * gets it. turn: 0 at first, and then this process's own, to be given back unchanged. */
 bool sso_ended_take_turn(sso_ended_t *ended, apr_time_t now, apr_interval_time_t every, apr_interval_time_t lost,
                          apr_time_t *turn);
 /* Notes whether the store is out of reach, and gives what was noted before: of all processes one sees each change. */

@@ -3,6 +3,7 @@
 
 import { readFileSync, renameSync } from 'node:fs';
 import { SESSION_COOKIE } from './checks.mjs';
+import { PROGRAM } from './crowd.mjs';
 import { startHttpd } from './httpd.mjs';
 import { startPostgres } from './postgres.mjs';
 import { startSite } from './site.mjs';
@@ -11,7 +12,6 @@ import { until } from './wait.mjs';
 const HOST = 'app.test';
 const ORIGIN = `https://${HOST}`;
 const SID_SCRIPT = '#!/bin/sh\nprintf \'Content-Type: text/plain\\r\\n\\r\\n\'\necho "$ENTRA_SID"\n';
-export const PROGRAM = { Accept: 'application/json' };
 
 /** The cookies of a browser as somebody else copied them. */
 export const copyOf = (browser) => browser.cookies.all.filter(({ name }) => SESSION_COOKIE.test(name)).map(({ name, value }) => `${name}=${value}`).join('; ');
