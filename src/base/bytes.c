@@ -161,6 +161,42 @@ const char *sso_hex(apr_pool_t *pool, const void *data, apr_size_t len)
     return len == 0 ? "" : apr_pescape_hex(pool, data, len, 0);
 }
 
+bool sso_hex_decode(const char *text, unsigned char *ret_data, apr_size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (strlen(text) != 2 * len || strspn(text, digits) != 2 * len) {
+        return false;
+    }
+    for (apr_size_t i = 0; i < len; i++) {
+        long high = strchr(digits, text[2 * i]) - digits;
+        long low = strchr(digits, text[2 * i + 1]) - digits;
+        ret_data[i] = (unsigned char)(high * 16 + low);
+    }
+    return true;
+}
+
+bool sso_integer_parse(const char *text, int64_t *ret_number)
+{
+    if (text == NULL) {
+        return false;
+    }
+    bool negative = *text == '-';
+    const char *digits = text + (negative ? 1 : 0);
+    apr_size_t len = strspn(digits, "0123456789");
+    if (len == 0 || len > 19 || digits[len] != '\0' || (digits[0] == '0' && (len > 1 || negative))) {
+        return false;
+    }
+    uint64_t value = 0; /* 19 digits fit */
+    for (apr_size_t i = 0; i < len; i++) {
+        value = value * 10 + (uint64_t)(digits[i] - '0');
+    }
+    if (value > (uint64_t)INT64_MAX) {
+        return false;
+    }
+    *ret_number = negative ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
 /* True when the last, short group of text is what its bytes encode to. tail is 2 or 3 characters for 1 or 2
  * bytes. */
 static bool tail_is_exact(const unsigned char *bytes, const char *tail, apr_size_t tail_len)

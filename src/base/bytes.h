@@ -58,6 +58,13 @@ const char *sso_base64(apr_pool_t *pool, const void *data, apr_size_t len);
 /* Lower-case hexadecimal. */
 const char *sso_hex(apr_pool_t *pool, const void *data, apr_size_t len);
 
+/* The way back, into len bytes. False unless text is exactly 2 * len of lower-case hexadecimal digits; then ret_data is
+ * as it was. */
+bool sso_hex_decode(const char *text, unsigned char *ret_data, apr_size_t len);
+/* A number in decimal digits as they are printed: no sign but '-', no blank, no zero in front, -INT64_MAX to INT64_MAX.
+ * False for all else, and for NULL. */
+bool sso_integer_parse(const char *text, int64_t *ret_number);
+
 /* A value for a query or form body: all but unreserved characters (RFC 3986 section 2.3) as %XX. */
 const char *sso_percent_encode(apr_pool_t *pool, const char *text);
 

@@ -47,6 +47,14 @@
 #define SSO_MAX_KEYFILE (16 * 1024)
 #define SSO_MAX_RING_KEYS 16
 
+/* The database: connections of a process, columns of a statement, the text of EntraDatabase. Of a session: a sealed
+ * token or record, and every other text. */
+#define SSO_MAX_STORE_CONNECTIONS 8
+#define SSO_MAX_STORE_COLUMNS 16
+#define SSO_MAX_SOURCE 4096
+#define SSO_MAX_STORED_SEALED (96 * 1024)
+#define SSO_MAX_STORED_TEXT 4096
+
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 

@@ -121,20 +121,6 @@ static ssize_t keyfile_read(int fd, char *text, size_t max)
     return (ssize_t)len;
 }
 
-static bool key_id_parse(const char *text, unsigned char ret_id[static KEY_ID_BYTES])
-{
-    static const char digits[] = "0123456789abcdef";
-    if (strlen(text) != 2 * KEY_ID_BYTES || strspn(text, digits) != 2 * KEY_ID_BYTES) {
-        return false;
-    }
-    for (int i = 0; i < KEY_ID_BYTES; i++) {
-        long high = strchr(digits, text[2 * i]) - digits;
-        long low = strchr(digits, text[2 * i + 1]) - digits;
-        ret_id[i] = (unsigned char)(high * 16 + low);
-    }
-    return true;
-}
-
 /* The shape of RFC 3339 in UTC. The moment is for people and `entra-sso key`: here it shows that a line is whole. */
 static bool created_is_whole(const char *text)
 {
@@ -180,7 +166,7 @@ static const char *key_line_parse(apr_pool_t *pool, char *line, masters_t *maste
     if (masters->count == SSO_MAX_RING_KEYS) {
         return "there are too many keys";
     }
-    if (!key_id_parse(id, masters->ids[masters->count])) {
+    if (!sso_hex_decode(id, masters->ids[masters->count], KEY_ID_BYTES)) {
         return "the id is not 8 lower-case hexadecimal digits";
     }
     if (!created_is_whole(created)) {

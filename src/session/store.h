@@ -8,13 +8,10 @@
 
 #include "base/result.h"
 #include "session/record.h"
+#include "session/source.h"
 
 /* The store of one process: a few connections, opened when first needed. Safe for all threads. */
 typedef struct sso_store_t sso_store_t;
-
-/* Splits an EntraDatabase value, "sqlite3:FILE" or "pgsql:CONNINFO" (any apr_dbd driver): NULL when good, else what is
- * wrong. */
-const char *sso_store_source(apr_pool_t *pool, const char *text, const char **ret_driver, const char **ret_params);
 
 /* Makes the store in pool, once a process (never before a fork). Connects and makes or migrates the schema with the
  * first use, not here, so that a database that is away now is found when it is back. Errors: SSO_R_STORE_DRIVER. */
@@ -37,8 +34,11 @@ typedef struct {
     bool ended;
 } sso_stored_t;
 
-/* All calls below: SSO_R_STORE_AWAY (no connection; class LATER) and SSO_R_STORE_FAILED (a statement failed; class
- * LATER) beside what is named. Nothing is half done: what takes several statements is one transaction. */
+/* All calls below, all of class LATER: SSO_R_STORE_AWAY (no connection), SSO_R_STORE_BUSY (none is free within two
+ * seconds), SSO_R_STORE_FAILED (a statement failed), SSO_R_STORE_SCHEMA and SSO_R_STORE_NEWER (no tables that we can
+ * work with); beside them SSO_R_STORE_TEXT (what goes in is beyond its bound) and SSO_R_STORE_ROW (what came out is not
+ * what we put in). Nothing is half done: what takes several statements is one transaction. While the database is away,
+ * calls fail at once. */
 
 /* A new session. Its id must be new. */
 sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session) SSO_MUST_USE;
@@ -50,8 +50,8 @@ sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id
  * *ret_claim is NULL when another has it, when the session was revalidated after due_before, or when it has ended. */
 sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                        apr_time_t due_before, apr_interval_time_t hold, const char **ret_claim) SSO_MUST_USE;
-/* Gives the claim back with the result: new sealed refresh token and identity, and revalidated = ctx->now. Does nothing
- * when the claim was lost or the session has ended meanwhile: *ret_kept false. */
+/* Gives the claim back with the result: new sealed refresh token (NULL: the stored one stays) and identity, and
+ * revalidated = ctx->now. Does nothing when the claim was lost or the session has ended meanwhile: *ret_kept false. */
 sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                          const char *claim, const char *refresh, const char *identity, bool *ret_kept) SSO_MUST_USE;
 /* Gives the claim back without a result: nobody tries again before ctx->now + wait. refresh NULL: the stored one stays.
@@ -86,7 +86,9 @@ sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t
 sso_rc sso_store_add_ended(sso_ctx_t *ctx, sso_store_t *store, const sso_store_ended_t *ended,
                            const char *cause) SSO_MUST_USE;
 /* Adds to ret_ended those that were listed in the last `span` by the database's own clock (0: all) and whose time is
- * not over. */
+ * not over. A row can become visible up to SSO_STORE_LATENESS after the moment it is listed with: ask for that much
+ * more than has passed since the last call. */
+#define SSO_STORE_LATENESS apr_time_from_sec(15)
 sso_rc sso_store_ended_since(sso_ctx_t *ctx, sso_store_t *store, apr_interval_time_t span,
                              apr_array_header_t *ret_ended) SSO_MUST_USE;
 /* True in *ret_ended when that session is listed as ended. For a node whose table is full. */

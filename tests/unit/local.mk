@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/test_signin \
 	tests/unit/test_signout \
 	tests/unit/test_state \
+	tests/unit/test_store \
 	tests/unit/test_template \
 	tests/unit/test_url
 

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps from an empty database to today's, in one transaction under a lock. A step that was released is never changed:
+ * a new one is added behind it. */
+#include "session/schema.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+/* Numbers are BIGINT: moments in microseconds since 1970, UTC. Ids are lower-case hexadecimal. */
+static const char *const step_1[] = {
+    /* version: what was made. least: the oldest program that can work with it, by the version that it makes itself. */
+    "CREATE TABLE entra_schema (version BIGINT NOT NULL, least BIGINT NOT NULL)",
+    "INSERT INTO entra_schema (version, least) VALUES (0, 0)",
+    /* claim: who renews it now, until claimed_until by the database's clock. ended: 1 when it is over before its time.
+     */
+    "CREATE TABLE entra_session (id VARCHAR(32) NOT NULL PRIMARY KEY, app VARCHAR(32) NOT NULL, "
+    "tenant VARCHAR(36) NOT NULL, object VARCHAR(36) NOT NULL, sid TEXT NOT NULL, username TEXT NOT NULL, "
+    "created BIGINT NOT NULL, ends BIGINT NOT NULL, revalidated BIGINT NOT NULL, ended BIGINT NOT NULL, "
+    "claim VARCHAR(32) NOT NULL, claimed_until BIGINT NOT NULL, refresh TEXT NOT NULL, renewed TEXT NOT NULL)",
+    "CREATE INDEX entra_session_sid ON entra_session (sid)",
+    "CREATE INDEX entra_session_object ON entra_session (object)",
+    "CREATE INDEX entra_session_username ON entra_session (LOWER(username))",
+    "CREATE INDEX entra_session_ends ON entra_session (ends)",
+    "CREATE INDEX entra_session_created ON entra_session (created)",
+    "CREATE INDEX entra_session_claim ON entra_session (claim)",
+    /* listed: when, by the database's clock, which every node polls by. */
+    "CREATE TABLE entra_ended (id VARCHAR(32) NOT NULL PRIMARY KEY, keep_until BIGINT NOT NULL, "
+    "listed BIGINT NOT NULL, cause TEXT NOT NULL)",
+    "CREATE INDEX entra_ended_listed ON entra_ended (listed)",
+    "CREATE INDEX entra_ended_keep_until ON entra_ended (keep_until)",
+    "CREATE TABLE entra_audit (at BIGINT NOT NULL, cause TEXT NOT NULL, actor TEXT NOT NULL, "
+    "session VARCHAR(32) NOT NULL, app VARCHAR(32) NOT NULL, tenant VARCHAR(36) NOT NULL, "
+    "object VARCHAR(36) NOT NULL, username TEXT NOT NULL)",
+    "CREATE INDEX entra_audit_at ON entra_audit (at)",
+    NULL,
+};
+
+typedef struct {
+    int least; /* a step that only adds leaves this as it was */
+    const char *const *statements;
+} step_t;
+
+/* The i-th makes version i + 1. */
+static const step_t steps[] = {
+    {1, step_1},
+};
+
+int sso_schema_version(void)
+{
+    return (int)(sizeof(steps) / sizeof(steps[0]));
+}
+
+typedef struct {
+    bool there;
+    int64_t version;
+    int64_t least;
+} found_t;
+
+static const sso_statement_t has_table_sqlite = {
+    "schema_table", "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'entra_schema'"};
+static const sso_statement_t has_table_pgsql = {
+    "schema_table", "SELECT CASE WHEN to_regclass('entra_schema') IS NULL THEN 0 ELSE 1 END"};
+static const sso_statement_t get_version = {"schema_version", "SELECT version, least FROM entra_schema"};
+static const sso_statement_t lock_pgsql = {"schema_lock", "SELECT pg_advisory_xact_lock(7233610)"};
+
+static sso_rc read_table(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    (void)ctx;
+    ((found_t *)baton)->there = columns[0] != NULL && strcmp(columns[0], "1") == 0;
+    return SSO_OK;
+}
+
+static sso_rc read_version(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    found_t *found = baton;
+    if (!sso_integer_parse(columns[0], &found->version) || !sso_integer_parse(columns[1], &found->least) ||
+        found->version < 0) {
+        return sso_fail(ctx, SSO_R_STORE_SCHEMA, "the table entra_schema is malformed");
+    }
+    return SSO_OK;
+}
+
+static sso_rc ignore_row(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    (void)ctx, (void)columns, (void)baton;
+    return SSO_OK;
+}
+
+static sso_rc find_version(sso_ctx_t *ctx, sso_connection_t *connection, found_t *found)
+{
+    bool pgsql = sso_connection_is_pgsql(connection);
+    memset(found, 0, sizeof(*found));
+    sso_rc rc =
+        sso_connection_select(ctx, connection, pgsql ? &has_table_pgsql : &has_table_sqlite, NULL, read_table, found);
+    if (rc == SSO_OK && found->there) {
+        rc = sso_connection_select(ctx, connection, &get_version, NULL, read_version, found);
+    }
+    if (rc == SSO_OK && found->least > sso_schema_version()) {
+        rc = sso_fail(ctx, SSO_R_STORE_NEWER, "version %lld; this program works with %d at most",
+                      (long long)found->least, sso_schema_version());
+    }
+    return rc;
+}
+
+static sso_rc migrate(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    found_t found;
+    sso_rc rc = SSO_OK;
+    (void)baton;
+    /* SQLite's BEGIN IMMEDIATE is a lock already. */
+    if (sso_connection_is_pgsql(connection)) {
+        rc = sso_connection_select(ctx, connection, &lock_pgsql, NULL, ignore_row, NULL);
+    }
+    if (rc == SSO_OK) {
+        rc = find_version(ctx, connection, &found);
+    }
+    if (rc != SSO_OK || found.version >= sso_schema_version()) {
+        return rc; /* another process was faster */
+    }
+    for (int i = (int)found.version; rc == SSO_OK && i < sso_schema_version(); i++) {
+        for (const char *const *sql = steps[i].statements; rc == SSO_OK && *sql != NULL; sql++) {
+            rc = sso_connection_execute(ctx, connection, *sql);
+        }
+    }
+    if (rc == SSO_OK) {
+        int last = sso_schema_version();
+        rc = sso_connection_execute(
+            ctx, connection,
+            apr_psprintf(ctx->pool, "UPDATE entra_schema SET version = %d, least = %d", last, steps[last - 1].least));
+    }
+    return rc;
+}
+
+sso_rc sso_schema_ready(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    found_t found;
+    (void)baton;
+    sso_rc rc = find_version(ctx, connection, &found);
+    if (rc != SSO_OK || found.version >= sso_schema_version()) {
+        return rc;
+    }
+    rc = sso_connection_transaction(ctx, connection, migrate, NULL);
+    if (rc == SSO_R_STORE_FAILED) {
+        /* What the database said stays the detail. */
+        const char *detail = ctx->fault.detail;
+        sso_fault_clear(ctx);
+        rc = sso_fail(ctx, SSO_R_STORE_SCHEMA, "%s", detail == NULL ? "-" : detail);
+    }
+    return rc;
+}

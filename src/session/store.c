@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every SQL statement of sessions. What goes in is bounded, what comes out is judged like anything else from outside.
+ */
+#include "session/store.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/limits.h"
+#include "session/database.h"
+#include "session/schema.h"
+
+#define ID_TEXT (2 * SSO_SESSION_ID_BYTES)
+/* A row outlives its time by this, since another node's clock may be behind. */
+#define KEPT_LONGER apr_time_from_sec(15 * 60)
+#define AUDIT_KEPT apr_time_from_sec(366 * 24 * 60 * 60)
+/* Rows deleted by one transaction, so that no sign-in waits long behind a purge. */
+#define PURGE_ROWS 2000
+
+struct sso_store_t {
+    sso_database_t *database;
+};
+
+sso_rc sso_store_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, const char *params, sso_store_t **ret_store)
+{
+    sso_store_t *store = apr_pcalloc(pool, sizeof(*store));
+    sso_rc rc = sso_database_make(ctx, pool, driver, params, sso_schema_ready, &store->database);
+    if (rc == SSO_OK) {
+        *ret_store = store;
+    }
+    return rc;
+}
+
+/* ---- texts ---- */
+
+static const char *id_text(apr_pool_t *pool, const unsigned char id[static SSO_SESSION_ID_BYTES])
+{
+    return sso_hex(pool, id, SSO_SESSION_ID_BYTES);
+}
+
+static const char *time_text(apr_pool_t *pool, apr_time_t when)
+{
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)when);
+}
+
+static sso_rc text_check(sso_ctx_t *ctx, const char *what, const char *text, apr_size_t max)
+{
+    apr_size_t len = text == NULL ? 0 : strlen(text);
+    if (text == NULL || len > max || !sso_is_utf8(text, len)) {
+        return sso_fail(ctx, SSO_R_STORE_TEXT, "%s: %lu bytes", what, (unsigned long)len);
+    }
+    return SSO_OK;
+}
+
+/* ---- a row ---- */
+
+/* In the order of the columns below. */
+enum {
+    COL_ID,
+    COL_APP,
+    COL_TENANT,
+    COL_OBJECT,
+    COL_SID,
+    COL_USERNAME,
+    COL_CREATED,
+    COL_ENDS,
+    COL_REVALIDATED,
+    COL_ENDED,
+    COL_REFRESH, /* the list leaves these two out */
+    COL_RENEWED
+};
+#define COLUMNS "id, app, tenant, object, sid, username, created, ends, revalidated, ended"
+
+static bool is_hex(const char *text)
+{
+    return strspn(text, "0123456789abcdef") == strlen(text);
+}
+
+static bool times_parse(const char *const *columns, sso_stored_t *session)
+{
+    int64_t created;
+    int64_t ends;
+    int64_t revalidated;
+    if (!sso_integer_parse(columns[COL_CREATED], &created) || !sso_integer_parse(columns[COL_ENDS], &ends) ||
+        !sso_integer_parse(columns[COL_REVALIDATED], &revalidated)) {
+        return false;
+    }
+    session->created = created;
+    session->ends = ends;
+    session->revalidated = revalidated;
+    /* SECURITY: the database cannot give a session more than the cap. */
+    return created > 0 && ends >= created && ends - created <= SSO_SESSION_CAP && revalidated > 0;
+}
+
+static bool texts_parse(apr_pool_t *pool, const char *const *columns, bool whole, sso_stored_t *session)
+{
+    for (int i = COL_ID; i <= (whole ? COL_RENEWED : COL_ENDED); i++) {
+        apr_size_t max = i >= COL_REFRESH ? SSO_MAX_STORED_SEALED : SSO_MAX_STORED_TEXT;
+        if (columns[i] == NULL || strlen(columns[i]) > max || !sso_is_utf8(columns[i], strlen(columns[i]))) {
+            return false;
+        }
+    }
+    if (!sso_hex_decode(columns[COL_ID], session->id, sizeof(session->id)) || strlen(columns[COL_APP]) != ID_TEXT ||
+        !is_hex(columns[COL_APP]) || !sso_is_guid(columns[COL_TENANT]) || !sso_is_guid(columns[COL_OBJECT]) ||
+        strlen(columns[COL_ENDED]) != 1 || strspn(columns[COL_ENDED], "01") != 1) {
+        return false;
+    }
+    session->app = apr_pstrdup(pool, columns[COL_APP]);
+    session->tid = apr_pstrdup(pool, columns[COL_TENANT]);
+    session->oid = apr_pstrdup(pool, columns[COL_OBJECT]);
+    session->sid = apr_pstrdup(pool, columns[COL_SID]);
+    session->username = apr_pstrdup(pool, columns[COL_USERNAME]);
+    session->ended = columns[COL_ENDED][0] == '1';
+    session->refresh = whole ? apr_pstrdup(pool, columns[COL_REFRESH]) : "";
+    session->identity = whole ? apr_pstrdup(pool, columns[COL_RENEWED]) : "";
+    return true;
+}
+
+static sso_rc row_parse(sso_ctx_t *ctx, const char *const *columns, bool whole, sso_stored_t *ret_session)
+{
+    sso_stored_t session = {.refresh = ""};
+    if (!texts_parse(ctx->pool, columns, whole, &session) || !times_parse(columns, &session)) {
+        return sso_fail(ctx, SSO_R_STORE_ROW, "entra_session, id %s", sso_printable(ctx->pool, columns[COL_ID]));
+    }
+    *ret_session = session;
+    return SSO_OK;
+}
+
+static sso_rc rows_list(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    sso_stored_t session;
+    sso_rc rc = row_parse(ctx, columns, false, &session);
+    if (rc == SSO_OK) {
+        APR_ARRAY_PUSH((apr_array_header_t *)baton, sso_stored_t) = session;
+    }
+    return rc;
+}
+
+static sso_rc row_ended(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    sso_store_ended_t ended;
+    int64_t until;
+    if (columns[0] == NULL || !sso_hex_decode(columns[0], ended.id, sizeof(ended.id)) ||
+        !sso_integer_parse(columns[1], &until)) {
+        return sso_fail(ctx, SSO_R_STORE_ROW, "entra_ended, id %s", sso_printable(ctx->pool, columns[0]));
+    }
+    ended.until = until;
+    APR_ARRAY_PUSH((apr_array_header_t *)baton, sso_store_ended_t) = ended;
+    return SSO_OK;
+}
+
+/* ---- one statement with its arguments ---- */
+
+typedef struct {
+    const sso_statement_t *statement;
+    const char *const *args;
+    int rows;                 /* changed */
+    sso_row_fn *row;          /* of a select */
+    void *into;               /* its baton */
+    bool *found;              /* reset before a select */
+    apr_array_header_t *list; /* emptied before a select */
+} call_t;
+
+static sso_rc change_one(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    call_t *call = baton;
+    return sso_connection_change(ctx, connection, call->statement, call->args, &call->rows);
+}
+
+static sso_rc select_one(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    const call_t *call = baton;
+    if (call->found != NULL) {
+        *call->found = false;
+    }
+    if (call->list != NULL) {
+        apr_array_clear(call->list);
+    }
+    return sso_connection_select(ctx, connection, call->statement, call->args, call->row, call->into);
+}
+
+static sso_rc change(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_t *statement, const char *const *args,
+                     int *ret_rows)
+{
+    call_t call = {.statement = statement, .args = args};
+    sso_rc rc = sso_database_change(ctx, store->database, change_one, &call);
+    if (rc == SSO_OK && ret_rows != NULL) {
+        *ret_rows = call.rows;
+    }
+    return rc;
+}
+
+/* The rows join ret_items, all or none. */
+static sso_rc select_list(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_t *statement, const char *const *args,
+                          sso_row_fn *row, apr_array_header_t *ret_items)
+{
+    apr_array_header_t *list = apr_array_make(ctx->pool, 16, ret_items->elt_size);
+    call_t call = {.statement = statement, .args = args, .row = row, .into = list, .list = list};
+    sso_rc rc = sso_database_read(ctx, store->database, select_one, &call);
+    if (rc == SSO_OK) {
+        apr_array_cat(ret_items, list);
+    }
+    return rc;
+}
+
+/* ---- adding and finding ---- */
+
+static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
+{
+    sso_rc rc = SSO_OK;
+    const struct {
+        const char *what;
+        const char *text;
+        apr_size_t max;
+    } texts[] = {
+        {"app", session->app, ID_TEXT},
+        {"sid", session->sid, SSO_MAX_STORED_TEXT},
+        {"username", session->username, SSO_MAX_STORED_TEXT},
+        {"refresh token", session->refresh, SSO_MAX_STORED_SEALED},
+        {"identity", session->identity, SSO_MAX_STORED_SEALED},
+    };
+    for (size_t i = 0; rc == SSO_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
+        rc = text_check(ctx, texts[i].what, texts[i].text, texts[i].max);
+    }
+    if (rc == SSO_OK && (!sso_is_guid(session->tid) || !sso_is_guid(session->oid) || strlen(session->app) != ID_TEXT ||
+                         !is_hex(session->app))) {
+        rc = sso_fail(ctx, SSO_R_STORE_TEXT, "tenant or object is no GUID, or app no hexadecimal");
+    }
+    return rc;
+}
+
+sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session)
+{
+    static const sso_statement_t add = {
+        "session_add", "INSERT INTO entra_session (" COLUMNS ", refresh, renewed, claim, claimed_until) "
+                       "VALUES (%s, %s, %s, %s, %s, %s, CAST(%s AS BIGINT), CAST(%s AS BIGINT), CAST(%s AS BIGINT), "
+                       "0, %s, %s, '', 0)"};
+    sso_rc rc = stored_check(ctx, session);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    const char *args[] = {id_text(ctx->pool, session->id),
+                          session->app,
+                          session->tid,
+                          session->oid,
+                          session->sid,
+                          session->username,
+                          time_text(ctx->pool, session->created),
+                          time_text(ctx->pool, session->ends),
+                          time_text(ctx->pool, session->revalidated),
+                          session->refresh,
+                          session->identity};
+    return change(ctx, store, &add, args, NULL);
+}
+
+typedef struct {
+    sso_stored_t session;
+    bool found;
+} found_t;
+
+static sso_rc row_find(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    found_t *found = baton;
+    found->found = true;
+    return row_parse(ctx, columns, true, &found->session);
+}
+
+sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                      sso_stored_t *ret_session, bool *ret_found)
+{
+    static const sso_statement_t find = {"session_find",
+                                         "SELECT " COLUMNS ", refresh, renewed FROM entra_session WHERE id = %s"};
+    found_t found;
+    const char *args[] = {id_text(ctx->pool, id)};
+    call_t call = {.statement = &find, .args = args, .row = row_find, .into = &found, .found = &found.found};
+    sso_rc rc = sso_database_read(ctx, store->database, select_one, &call);
+    if (rc == SSO_OK) {
+        *ret_found = found.found;
+        if (found.found) {
+            *ret_session = found.session;
+        }
+    }
+    return rc;
+}
+
+/* ---- the claim on a renewal ---- */
+
+/* A word that nobody else has: who holds a claim, or which rows one call has ended. */
+static sso_rc mark_make(sso_ctx_t *ctx, const char **ret_mark)
+{
+    unsigned char bytes[SSO_SESSION_ID_BYTES];
+    sso_rc rc = sso_random(ctx, bytes, sizeof(bytes));
+    if (rc == SSO_OK) {
+        *ret_mark = sso_hex(ctx->pool, bytes, sizeof(bytes));
+    }
+    return rc;
+}
+
+sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                       apr_time_t due_before, apr_interval_time_t hold, const char **ret_claim)
+{
+    /* By the database's clock, so that nodes whose clocks differ still wait for each other. */
+    static const sso_statement_t claim = {
+        "session_claim", "UPDATE entra_session SET claim = %s, claimed_until = {now} + CAST(%s AS BIGINT) "
+                         "WHERE id = %s AND ended = 0 AND claimed_until <= {now} AND ends > CAST(%s AS BIGINT) "
+                         "AND revalidated <= CAST(%s AS BIGINT)"};
+    const char *mark;
+    int rows;
+    sso_rc rc = mark_make(ctx, &mark);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    const char *args[] = {mark, time_text(ctx->pool, hold), id_text(ctx->pool, id), time_text(ctx->pool, ctx->now),
+                          time_text(ctx->pool, due_before)};
+    rc = change(ctx, store, &claim, args, &rows);
+    if (rc == SSO_OK) {
+        *ret_claim = rows == 1 ? mark : NULL;
+    }
+    return rc;
+}
+
+sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                         const char *claim, const char *refresh, const char *identity, bool *ret_kept)
+{
+    static const sso_statement_t renewed = {
+        "session_renewed", "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, "
+                           "renewed = %s, revalidated = CAST(%s AS BIGINT), claim = '', claimed_until = 0 "
+                           "WHERE id = %s AND claim = %s AND ended = 0"};
+    int rows;
+    sso_rc rc = text_check(ctx, "refresh token", refresh == NULL ? "" : refresh, SSO_MAX_STORED_SEALED);
+    if (rc == SSO_OK) {
+        rc = text_check(ctx, "identity", identity, SSO_MAX_STORED_SEALED);
+    }
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    const char *args[] = {refresh == NULL ? "0" : "1",    refresh == NULL ? "" : refresh, identity,
+                          time_text(ctx->pool, ctx->now), id_text(ctx->pool, id),         claim};
+    rc = change(ctx, store, &renewed, args, &rows);
+    if (rc == SSO_OK) {
+        *ret_kept = rows == 1;
+    }
+    return rc;
+}
+
+sso_rc sso_store_release(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                         const char *claim, const char *refresh, apr_interval_time_t wait)
+{
+    static const sso_statement_t release = {
+        "session_release", "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, "
+                           "claim = '', claimed_until = {now} + CAST(%s AS BIGINT) "
+                           "WHERE id = %s AND claim = %s AND ended = 0"};
+    sso_rc rc = text_check(ctx, "refresh token", refresh == NULL ? "" : refresh, SSO_MAX_STORED_SEALED);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    const char *args[] = {refresh == NULL ? "0" : "1", refresh == NULL ? "" : refresh, time_text(ctx->pool, wait),
+                          id_text(ctx->pool, id), claim};
+    return change(ctx, store, &release, args, NULL);
+}
+
+/* ---- which sessions ---- */
+
+/* A condition with its arguments; only what is asked becomes part of the statement, so that an index can serve it. All
+ * text of the statement is ours. */
+typedef struct {
+    const char *where;
+    const char *name; /* of the set of conditions */
+    const char *args[16];
+    int count;
+} condition_t;
+
+static void condition_add(sso_ctx_t *ctx, condition_t *condition, char letter, const char *sql, const char *arg)
+{
+    if (arg != NULL) {
+        condition->where = apr_pstrcat(ctx->pool, condition->where, " AND ", sql, NULL);
+        condition->name = apr_psprintf(ctx->pool, "%s%c", condition->name, letter);
+        condition->args[condition->count++] = arg;
+    }
+}
+
+static void condition_fill(sso_ctx_t *ctx, const sso_store_which_t *which, condition_t *condition)
+{
+    condition->where = "ended = 0";
+    condition->name = "";
+    condition_add(ctx, condition, 'n', "ends > CAST(%s AS BIGINT)", time_text(ctx->pool, ctx->now));
+    condition_add(ctx, condition, 'a', "app = %s", which->app);
+    condition_add(ctx, condition, 'i', "id = %s", which->id == NULL ? NULL : id_text(ctx->pool, which->id));
+    condition_add(ctx, condition, 's', "sid = %s", which->sid);
+    condition_add(ctx, condition, 't', "tenant = %s", which->tid);
+    condition_add(ctx, condition, 'o', "object = %s", which->oid);
+    condition_add(ctx, condition, 'u', "LOWER(username) = LOWER(%s)", which->username);
+    condition_add(ctx, condition, 'c', "created < CAST(%s AS BIGINT)",
+                  which->created_before == 0 ? NULL : time_text(ctx->pool, which->created_before));
+    condition_add(ctx, condition, 'e', "id <> %s", which->except == NULL ? NULL : id_text(ctx->pool, which->except));
+}
+
+static sso_rc which_check(sso_ctx_t *ctx, const sso_store_which_t *which)
+{
+    const char *texts[] = {which->app, which->sid, which->tid, which->oid, which->username};
+    sso_rc rc = SSO_OK;
+    for (size_t i = 0; rc == SSO_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
+        rc = text_check(ctx, "what to look for", texts[i] == NULL ? "" : texts[i], SSO_MAX_STORED_TEXT);
+    }
+    /* SECURITY: Entra names no session of its own in some tokens; "none" must not fit all of these. */
+    if (rc == SSO_OK && which->sid != NULL && *which->sid == '\0') {
+        rc = sso_fail(ctx, SSO_R_STORE_TEXT, "an empty sid names no session");
+    }
+    return rc;
+}
+
+/* ---- ending ---- */
+
+typedef struct {
+    sso_statement_t mark;
+    condition_t condition; /* its first argument is the mark */
+    const char *batch;
+    const char *cause;
+    const char *actor;
+    apr_array_header_t *ended;
+} ending_t;
+
+static sso_rc end_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    /* The rows that the first statement marked, and no others, whatever other transactions do meanwhile. */
+    static const sso_statement_t list = {
+        "session_end_list",
+        "INSERT INTO entra_ended (id, keep_until, listed, cause) "
+        "SELECT id, ends, {now}, CAST(%s AS TEXT) FROM entra_session WHERE claim = %s AND ended = 1 "
+        "ON CONFLICT (id) DO NOTHING"};
+    static const sso_statement_t audit = {
+        "session_end_audit", "INSERT INTO entra_audit (at, cause, actor, session, app, tenant, object, username) "
+                             "SELECT {now}, CAST(%s AS TEXT), CAST(%s AS TEXT), id, app, tenant, object, username "
+                             "FROM entra_session WHERE claim = %s AND ended = 1"};
+    static const sso_statement_t get = {"session_end_get",
+                                        "SELECT id, ends FROM entra_session WHERE claim = %s AND ended = 1"};
+    ending_t *ending = baton;
+    int rows = 0;
+    apr_array_clear(ending->ended);
+    sso_rc rc = sso_connection_change(ctx, connection, &ending->mark, ending->condition.args, &rows);
+    if (rc != SSO_OK || rows == 0) {
+        return rc;
+    }
+    const char *list_args[] = {ending->cause, ending->batch};
+    rc = sso_connection_change(ctx, connection, &list, list_args, NULL);
+    if (rc == SSO_OK) {
+        const char *audit_args[] = {ending->cause, ending->actor, ending->batch};
+        rc = sso_connection_change(ctx, connection, &audit, audit_args, NULL);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_connection_select(ctx, connection, &get, &ending->batch, row_ended, ending->ended);
+    }
+    return rc;
+}
+
+sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, const char *cause,
+                     const char *actor, apr_array_header_t *ret_ended)
+{
+    ending_t ending = {.cause = cause, .actor = actor};
+    sso_rc rc = which_check(ctx, which);
+    if (rc == SSO_OK) {
+        rc = text_check(ctx, "cause", cause, SSO_MAX_STORED_TEXT);
+    }
+    if (rc == SSO_OK) {
+        rc = text_check(ctx, "actor", actor, SSO_MAX_STORED_TEXT);
+    }
+    if (rc == SSO_OK) {
+        rc = mark_make(ctx, &ending.batch);
+    }
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    ending.ended = apr_array_make(ctx->pool, 16, sizeof(sso_store_ended_t));
+    ending.condition.args[ending.condition.count++] = ending.batch;
+    condition_fill(ctx, which, &ending.condition);
+    ending.mark.name = apr_pstrcat(ctx->pool, "session_end_", ending.condition.name, NULL);
+    ending.mark.sql = apr_pstrcat(ctx->pool,
+                                  "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', claim = %s, "
+                                  "claimed_until = 0 WHERE ",
+                                  ending.condition.where, NULL);
+    rc = sso_database_change(ctx, store->database, end_work, &ending);
+    if (rc == SSO_OK) {
+        apr_array_cat(ret_ended, ending.ended);
+    }
+    return rc;
+}
+
+static sso_rc add_ended_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    static const sso_statement_t add = {"ended_add",
+                                        "INSERT INTO entra_ended (id, keep_until, listed, cause) "
+                                        "VALUES (%s, CAST(%s AS BIGINT), {now}, %s) ON CONFLICT (id) DO UPDATE "
+                                        "SET keep_until = excluded.keep_until, listed = excluded.listed "
+                                        "WHERE entra_ended.keep_until < excluded.keep_until"};
+    /* The refresh token of a session that is over helps nobody. */
+    static const sso_statement_t end = {"ended_row", "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', "
+                                                     "claim = '', claimed_until = 0 WHERE id = %s"};
+    const char *const *args = baton;
+    sso_rc rc = sso_connection_change(ctx, connection, &add, args, NULL);
+    return rc == SSO_OK ? sso_connection_change(ctx, connection, &end, args, NULL) : rc;
+}
+
+sso_rc sso_store_add_ended(sso_ctx_t *ctx, sso_store_t *store, const sso_store_ended_t *ended, const char *cause)
+{
+    sso_rc rc = text_check(ctx, "cause", cause, SSO_MAX_STORED_TEXT);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    const char *args[] = {id_text(ctx->pool, ended->id), time_text(ctx->pool, ended->until), cause};
+    return sso_database_change(ctx, store->database, add_ended_work, args);
+}
+
+sso_rc sso_store_ended_since(sso_ctx_t *ctx, sso_store_t *store, apr_interval_time_t span,
+                             apr_array_header_t *ret_ended)
+{
+    static const sso_statement_t all = {"ended_all",
+                                        "SELECT id, keep_until FROM entra_ended WHERE keep_until > CAST(%s AS BIGINT)"};
+    static const sso_statement_t since = {
+        "ended_since", "SELECT id, keep_until FROM entra_ended WHERE keep_until > CAST(%s AS BIGINT) "
+                       "AND listed >= {now} - CAST(%s AS BIGINT)"};
+    const char *args[] = {time_text(ctx->pool, ctx->now), time_text(ctx->pool, span)};
+    return select_list(ctx, store, span == 0 ? &all : &since, args, row_ended, ret_ended);
+}
+
+sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                          bool *ret_ended)
+{
+    static const sso_statement_t get = {"ended_get", "SELECT id, keep_until FROM entra_ended WHERE id = %s"};
+    apr_array_header_t *found = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
+    const char *args[] = {id_text(ctx->pool, id)};
+    sso_rc rc = select_list(ctx, store, &get, args, row_ended, found);
+    if (rc == SSO_OK) {
+        *ret_ended = found->nelts > 0;
+    }
+    return rc;
+}
+
+/* ---- listing and purging ---- */
+
+sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, int limit,
+                      apr_array_header_t *ret_sessions)
+{
+    condition_t condition = {.count = 0};
+    sso_rc rc = which_check(ctx, which);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    condition_fill(ctx, which, &condition);
+    condition.args[condition.count++] = time_text(ctx->pool, limit);
+    sso_statement_t list = {
+        apr_pstrcat(ctx->pool, "session_list_", condition.name, NULL),
+        apr_pstrcat(ctx->pool, "SELECT " COLUMNS " FROM entra_session WHERE ", condition.where,
+                    " ORDER BY created DESC LIMIT CAST(%s AS BIGINT)", NULL),
+    };
+    return select_list(ctx, store, &list, condition.args, rows_list, ret_sessions);
+}
+
+static sso_rc purge(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_t *statement, apr_interval_time_t kept)
+{
+    const char *args[] = {time_text(ctx->pool, ctx->now - kept), time_text(ctx->pool, PURGE_ROWS)};
+    int rows;
+    sso_rc rc;
+    do {
+        rc = change(ctx, store, statement, args, &rows);
+    } while (rc == SSO_OK && rows >= PURGE_ROWS);
+    return rc;
+}
+
+sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store)
+{
+    static const sso_statement_t sessions = {"purge_session",
+                                             "DELETE FROM entra_session WHERE id IN (SELECT id FROM entra_session "
+                                             "WHERE ends < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
+    static const sso_statement_t ended = {"purge_ended",
+                                          "DELETE FROM entra_ended WHERE id IN (SELECT id FROM entra_ended "
+                                          "WHERE keep_until < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
+    static const sso_statement_t audit = {"purge_audit",
+                                          "DELETE FROM entra_audit WHERE at IN (SELECT at FROM entra_audit "
+                                          "WHERE at < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
+    sso_rc rc = purge(ctx, store, &sessions, KEPT_LONGER);
+    if (rc == SSO_OK) {
+        rc = purge(ctx, store, &ended, KEPT_LONGER);
+    }
+    return rc == SSO_OK ? purge(ctx, store, &audit, AUDIT_KEPT) : rc;
+}
