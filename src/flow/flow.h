@@ -8,13 +8,14 @@
 #include "entra/authority.h"
 #include "entra/credential.h"
 #include "session/session.h"
+#include "session/store.h"
 
 /* Of flow/groups.h. */
 typedef struct sso_group_policy_t sso_group_policy_t;
 typedef struct sso_group_names_t sso_group_names_t;
 
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
- * is of the process. */
+ * and the store are of the process. */
 typedef struct {
     sso_authority_t *authority;
     sso_credential_t *credential;
@@ -31,6 +32,8 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
+    const char *app;    /* this application in the store: hexadecimal, of the session's binding */
+    sso_store_t *store; /* of the process; NULL when it could not be made */
 } sso_site_t;
 
 typedef struct {

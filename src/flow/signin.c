@@ -235,7 +235,7 @@ static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const ss
 }
 
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
-                     const char *correlation_id, sso_record_t *record)
+                     sso_answer_t *answer, const char **ret_refresh_token)
 {
     const sso_authority_view_t *view;
     sso_tokens_t tokens;
@@ -247,7 +247,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         .scope = site->scope,
         .code = code,
         .code_verifier = sso_state_verifier(ctx->pool, state),
-        .correlation_id = correlation_id,
+        .correlation_id = answer->correlation_id,
     };
     sso_idtoken_rules_t rules = {
         .client_id = site->client_id,
@@ -264,23 +264,57 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         rc = sso_idtoken_open(ctx, site->authority, &rules, tokens.id_token, &token);
     }
     if (rc == SSO_OK) {
-        rc = sso_identity_fill(ctx, &token, site->claims, record);
+        rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
     }
-    return rc != SSO_OK ? rc : sso_groups_fill(ctx, site, &token, tokens.access_token, record);
+    if (rc == SSO_OK) {
+        *ret_refresh_token = tokens.refresh_token;
+        rc = sso_groups_fill(ctx, site, &token, tokens.access_token, &answer->record);
+    }
+    return rc;
 }
 
+/* The session's row, without which it could neither be renewed nor ended from elsewhere. */
+static sso_rc store_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record,
+                            const char *refresh_token)
+{
+    sso_stored_t stored = {
+        .app = site->app,
+        .tid = record->tid,
+        .oid = record->oid,
+        .sid = record->sid,
+        .username = record->username,
+        .created = record->created,
+        .ends = record->ends,
+        .revalidated = record->revalidated,
+        .refresh = "",
+        .identity = "",
+    };
+    memcpy(stored.id, record->id, sizeof(stored.id));
+    sso_rc rc = SSO_OK;
+    if (site->store == NULL) {
+        rc = sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store");
+    }
+    if (rc == SSO_OK && record->renewable) {
+        rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_REFRESH, record->id, refresh_token,
+                              strlen(refresh_token), &stored.refresh);
+    }
+    return rc == SSO_OK ? sso_store_add(ctx, site->store, &stored) : rc;
+}
+
+/* The row is written last: a session that does not fit into its cookies leaves none behind. */
 static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_login_t *login,
-                           sso_answer_t *answer)
+                           const char *refresh_token, sso_answer_t *answer)
 {
     sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
     if (rc == SSO_OK) {
+        answer->record.renewable = refresh_token != NULL && *refresh_token != '\0';
         rc = sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
     }
     if (rc == SSO_OK) {
         sso_login_count(ctx, login);
         rc = sso_login_write(ctx, site, login, answer->cookies);
     }
-    return rc;
+    return rc == SSO_OK ? store_session(ctx, site, &answer->record, refresh_token) : rc;
 }
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
@@ -288,14 +322,15 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
                    sso_login_t *login, const char *code, sso_answer_t *answer)
 {
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, code, answer->correlation_id, &answer->record);
+    const char *refresh_token = NULL;
+    sso_rc rc = redeem(ctx, site, state, code, answer, &refresh_token);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, request, login, answer);
+        rc = make_session(ctx, site, request, login, refresh_token, answer);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */

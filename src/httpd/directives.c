@@ -17,6 +17,7 @@
 #include "flow/access.h"
 #include "httpd/scrub.h"
 #include "session/record.h"
+#include "session/source.h"
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
 typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
@@ -96,6 +97,17 @@ static const char *parse_FILES(apr_pool_t *pool, int argc, const char *const arg
     value->first = ap_server_root_relative(pool, argv[0]);
     value->second = argc > 1 ? ap_server_root_relative(pool, argv[1]) : NULL;
     return value->first == NULL || (argc > 1 && value->second == NULL) ? "the path is not usable" : NULL;
+}
+
+/* The words of a conninfo may stand without quotes around all of them. */
+static const char *parse_DATABASE(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *driver;
+    const char *params;
+    (void)argc, (void)argv;
+    value->first = value->text;
+    value->text = sso_source_masked(pool, value->first);
+    return sso_store_source(pool, value->first, &driver, &params);
 }
 
 static const char *parse_ASSERTION(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)

@@ -21,6 +21,7 @@
 #include "base/http.h"
 #include "httpd/log.h"
 #include "httpd/site.h"
+#include "httpd/storage.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -31,7 +32,8 @@ APLOG_USE_MODULE(entra_sso);
 /* What post_config hands to the processes of one generation. Lives in pconf; the processes inherit it by fork. */
 typedef struct {
     void *gate;
-    apr_hash_t *shared; /* authority_key -> shared memory of that authority */
+    apr_hash_t *shared;   /* authority_key -> shared memory of that authority */
+    apr_time_t purge_due; /* of the watchdog's thread alone */
 } node_t;
 
 /* The one pointer that must be found without a request: set before any process or thread starts. */
@@ -135,6 +137,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
             sso_log_server_fault(s, &ctx);
         }
     }
+    sso_storage_tick(pool, data, &node->purge_due);
     return APR_SUCCESS;
 }
 
@@ -170,6 +173,7 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (!load_keys(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    sso_storage_make_folders(ptemp, main_server);
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
@@ -202,6 +206,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
     if (node == NULL) {
         return;
     }
+    sso_storage_child_init(pchild, main_server);
     sso_log_server_ctx_init(&ctx, pchild, main_server);
     sso_gate_t *gate = sso_gate_join(pchild, node->gate);
     if (gate == NULL) {

@@ -7,6 +7,14 @@
 #include "httpd/config.h"
 #include "httpd/scrub.h"
 
+/* Where the sessions' rows are. */
+typedef struct {
+    const char *source; /* EntraDatabase, a file's path made absolute; equal for sites that share one */
+    const char *driver;
+    const char *params;
+    const char *folder; /* of the embedded database in the state directory, which we make; NULL else */
+} sso_site_database_t;
+
 struct sso_site_config_t {
     sso_site_t site; /* the authority joins in each process */
     sso_authority_config_t authority;
@@ -16,6 +24,7 @@ struct sso_site_config_t {
     const sso_scrub_t *scrub;
     sso_group_policy_t groups;
     const char *key_file;
+    sso_site_database_t database;
     const server_rec *server;
 };
 

@@ -86,14 +86,6 @@ sso_rc sso_connection_execute(sso_ctx_t *ctx, sso_connection_t *connection, cons
     return code == 0 ? SSO_OK : connection_fail(ctx, connection, sql, code);
 }
 
-/* SQLite answers most of its settings with a row, which apr_dbd_query takes for an error. */
-static sso_rc connection_set(sso_ctx_t *ctx, sso_connection_t *connection, const char *sql)
-{
-    apr_dbd_results_t *results = NULL;
-    int code = apr_dbd_select(connection->database->driver, connection->work, connection->handle, &results, sql, 0);
-    return code == 0 ? SSO_OK : connection_fail(ctx, connection, sql, code);
-}
-
 /* The statement in the words of the dialect. */
 static const char *statement_text(const sso_connection_t *connection, const char *sql)
 {
@@ -200,6 +192,19 @@ sso_rc sso_connection_select(sso_ctx_t *ctx, sso_connection_t *connection, const
                      : connection_fail(ctx, connection, statement->name, code);
 }
 
+sso_rc sso_connection_ask(sso_ctx_t *ctx, sso_connection_t *connection, const char *sql, sso_row_fn *row, void *baton)
+{
+    const sso_database_t *database = connection->database;
+    apr_dbd_results_t *results = NULL;
+    int code = apr_dbd_select(database->driver, connection->work, connection->handle, &results, sql, 1);
+    if (code != 0 && !database->pgsql) {
+        /* After another process changed the tables, SQLite's driver fails once and knows better the second time. */
+        results = NULL;
+        code = apr_dbd_select(database->driver, connection->work, connection->handle, &results, sql, 1);
+    }
+    return code == 0 ? rows_read(ctx, connection, results, row, baton) : connection_fail(ctx, connection, sql, code);
+}
+
 /* Not by apr_dbd's own transactions: with a server that has gone, those of PostgreSQL's driver end in a crash. */
 sso_rc sso_connection_transaction(sso_ctx_t *ctx, sso_connection_t *connection, sso_work_fn *work, void *baton)
 {
@@ -227,6 +232,12 @@ static void sqlite_make_file(const char *path)
     /* What stands in the way, the driver's own attempt tells. */
 }
 
+static sso_rc ignore_row(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    (void)ctx, (void)columns, (void)baton;
+    return SSO_OK;
+}
+
 static sso_rc sqlite_setup(sso_ctx_t *ctx, sso_connection_t *connection)
 {
     static const char *const settings[] = {
@@ -245,7 +256,8 @@ static sso_rc sqlite_setup(sso_ctx_t *ctx, sso_connection_t *connection)
     };
     sso_rc rc = SSO_OK;
     for (int i = 0; rc == SSO_OK && settings[i] != NULL; i++) {
-        rc = connection_set(ctx, connection, settings[i]);
+        /* SQLite answers most of these with a row. */
+        rc = sso_connection_ask(ctx, connection, settings[i], ignore_row, NULL);
     }
     struct stat st;
     if (rc == SSO_OK && stat(connection->database->params, &st) == 0) {

@@ -42,7 +42,10 @@ sso_rc sso_connection_change(sso_ctx_t *ctx, sso_connection_t *connection, const
 sso_rc sso_connection_select(sso_ctx_t *ctx, sso_connection_t *connection, const sso_statement_t *statement,
                              const char *const *args, sso_row_fn *row, void *baton) SSO_MUST_USE;
 
-/* For `ready` alone: SQL without arguments that is not prepared, and a transaction of its own. */
+/* For `ready` alone: SQL without arguments that is not prepared (SQLite's driver keeps no prepared statement over a
+ * change of the tables), and a transaction of its own. */
+sso_rc sso_connection_ask(sso_ctx_t *ctx, sso_connection_t *connection, const char *sql, sso_row_fn *row,
+                          void *baton) SSO_MUST_USE;
 sso_rc sso_connection_execute(sso_ctx_t *ctx, sso_connection_t *connection, const char *sql) SSO_MUST_USE;
 sso_rc sso_connection_transaction(sso_ctx_t *ctx, sso_connection_t *connection, sso_work_fn *work,
                                   void *baton) SSO_MUST_USE;

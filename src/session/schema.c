@@ -60,12 +60,13 @@ typedef struct {
     int64_t least;
 } found_t;
 
-static const sso_statement_t has_table_sqlite = {
-    "schema_table", "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'entra_schema'"};
-static const sso_statement_t has_table_pgsql = {
-    "schema_table", "SELECT CASE WHEN to_regclass('entra_schema') IS NULL THEN 0 ELSE 1 END"};
-static const sso_statement_t get_version = {"schema_version", "SELECT version, least FROM entra_schema"};
-static const sso_statement_t lock_pgsql = {"schema_lock", "SELECT pg_advisory_xact_lock(7233610)"};
+static const char has_table_sqlite[] =
+    "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'entra_schema'";
+/* A look at a table: to_regclass would answer from what this connection knew before it waited for the lock. */
+static const char has_table_pgsql[] =
+    "SELECT COUNT(*) FROM pg_class WHERE relname = 'entra_schema' AND pg_table_is_visible(oid)";
+/* A number of our own; held until the transaction ends. */
+static const char lock_pgsql[] = "SELECT pg_advisory_xact_lock(7233610)";
 
 static sso_rc read_table(sso_ctx_t *ctx, const char *const *columns, void *baton)
 {
@@ -94,10 +95,9 @@ static sso_rc find_version(sso_ctx_t *ctx, sso_connection_t *connection, found_t
 {
     bool pgsql = sso_connection_is_pgsql(connection);
     memset(found, 0, sizeof(*found));
-    sso_rc rc =
-        sso_connection_select(ctx, connection, pgsql ? &has_table_pgsql : &has_table_sqlite, NULL, read_table, found);
+    sso_rc rc = sso_connection_ask(ctx, connection, pgsql ? has_table_pgsql : has_table_sqlite, read_table, found);
     if (rc == SSO_OK && found->there) {
-        rc = sso_connection_select(ctx, connection, &get_version, NULL, read_version, found);
+        rc = sso_connection_ask(ctx, connection, "SELECT version, least FROM entra_schema", read_version, found);
     }
     if (rc == SSO_OK && found->least > sso_schema_version()) {
         rc = sso_fail(ctx, SSO_R_STORE_NEWER, "version %lld; this program works with %d at most",
@@ -113,7 +113,7 @@ static sso_rc migrate(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
     (void)baton;
     /* SQLite's BEGIN IMMEDIATE is a lock already. */
     if (sso_connection_is_pgsql(connection)) {
-        rc = sso_connection_select(ctx, connection, &lock_pgsql, NULL, ignore_row, NULL);
+        rc = sso_connection_ask(ctx, connection, lock_pgsql, ignore_row, NULL);
     }
     if (rc == SSO_OK) {
         rc = find_version(ctx, connection, &found);

@@ -45,6 +45,39 @@ sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso
     return SSO_OK;
 }
 
+/* SECURITY: what the store keeps is bound to application and session, so that whoever can write to the database cannot
+ * give one session the token of another. Both parts are of fixed size, so no two pairs look alike. */
+static void row_binding(const sso_session_policy_t *policy, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                        unsigned char ret_binding[static SSO_BINDING_BYTES])
+{
+    unsigned char both[SSO_BINDING_BYTES + SSO_SESSION_ID_BYTES];
+    memcpy(both, policy->binding, SSO_BINDING_BYTES);
+    memcpy(both + SSO_BINDING_BYTES, id, SSO_SESSION_ID_BYTES);
+    sso_sha256(both, sizeof(both), ret_binding);
+}
+
+sso_rc sso_session_seal(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_purpose_t purpose,
+                        const unsigned char id[static SSO_SESSION_ID_BYTES], const void *data, apr_size_t len,
+                        const char **ret_text)
+{
+    unsigned char binding[SSO_BINDING_BYTES];
+    row_binding(policy, id, binding);
+    return sso_seal(ctx, policy->keyring, purpose, binding, data, len, ret_text);
+}
+
+sso_rc sso_session_unseal(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_purpose_t purpose,
+                          const unsigned char id[static SSO_SESSION_ID_BYTES], const char *text,
+                          unsigned char **ret_data, apr_size_t *ret_len)
+{
+    unsigned char binding[SSO_BINDING_BYTES];
+    row_binding(policy, id, binding);
+    sso_rc rc = sso_open(ctx, policy->keyring, purpose, binding, text, strlen(text), ret_data, ret_len);
+    if (rc == SSO_OK) {
+        sso_wipe_later(ctx->pool, *ret_data, *ret_len);
+    }
+    return rc;
+}
+
 sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record,
                          unsigned sent_parts, apr_array_header_t *lines)
 {

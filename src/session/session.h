@@ -25,6 +25,16 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
 /* Gives record a new random id and its times: created now, ends at the max age. */
 sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record) SSO_MUST_USE;
 
+/* Seals what the store keeps of one session, such as its refresh token; text in ctx->pool. Errors: those of sealing. */
+sso_rc sso_session_seal(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_purpose_t purpose,
+                        const unsigned char id[static SSO_SESSION_ID_BYTES], const void *data, apr_size_t len,
+                        const char **ret_text) SSO_MUST_USE;
+/* Opens it again: only for the same application, session and purpose. Data in ctx->pool, NUL behind its end, wiped with
+ * the pool. Errors: SSO_R_SEAL_*. */
+sso_rc sso_session_unseal(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_purpose_t purpose,
+                          const unsigned char id[static SSO_SESSION_ID_BYTES], const char *text,
+                          unsigned char **ret_data, apr_size_t *ret_len) SSO_MUST_USE;
+
 /* Seals record and adds its Set-Cookie values to lines. Errors: SSO_R_SESSION_SIZE, those of sealing. */
 sso_rc sso_session_write(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record,
                          unsigned sent_parts, apr_array_header_t *lines) SSO_MUST_USE;

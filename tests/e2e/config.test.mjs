@@ -166,7 +166,7 @@ describe('configuration', { skip: missing }, () => {
     ['merged trailers, inherited', { outer: 'MergeTrailers on' }, 4017, 'MergeTrailers', /write "MergeTrailers off"/, false],
     ['a CA file that is not there', { directives: { EntraTrustedCA: 'nowhere.pem' } }, 4018, 'EntraTrustedCA', /mode 0644/, true],
     ['a CA file that the workers cannot read', { directives: { EntraTrustedCA: 'private-ca.pem' } }, 4018, 'EntraTrustedCA', /mode 0644/, true],
-    ['a state folder that is not there', { directives: { EntraStateDirectory: 'nowhere' } }, 4019, 'EntraStateDirectory', /install -d -m 0700 ROOT\/nowhere/, true],
+    ['a state folder that is not there', { directives: { EntraStateDirectory: 'nowhere' } }, 4019, 'EntraStateDirectory', /install -d -m 0711 ROOT\/nowhere/, true],
     ['a file for a state folder', { directives: { EntraStateDirectory: 'secret' } }, 4019, 'EntraStateDirectory', /no folder/, true],
     ['a key file that is none', { files: { 'state/cookie.keys': secretFile('nonsense\n') } }, 4021, 'EntraStateDirectory', /cookie\.keys.*restore it/, true],
     ['a key file that everyone can read', { files: { 'state/cookie.keys': secretFile('key 00000001 x\n', 0o644) } }, 4021, 'EntraStateDirectory', /0644/, true],
@@ -199,7 +199,7 @@ describe('configuration', { skip: missing }, () => {
       assert.match(output, /ENTRA4019/);
       const open = judge({ directives: { EntraStateDirectory: '/tmp' } });
       assert.notEqual(open.status, 0, open.output);
-      assert.match(open.output, /ENTRA4020: EntraStateDirectory: everyone may write to \/tmp; "chmod 0700 \/tmp" \[ROOT\/app\.conf:\d+, in localhost \(ROOT\/app\.conf:2\)\]/);
+      assert.match(open.output, /ENTRA4020: EntraStateDirectory: everyone may write to \/tmp; "chmod 0711 \/tmp" \[ROOT\/app\.conf:\d+, in localhost \(ROOT\/app\.conf:2\)\]/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

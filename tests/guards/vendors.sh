@@ -13,13 +13,14 @@ guard() {
         home["cjose"] = "src/entra/jwt.c"
         home["curl"] = "src/base/http.c"
         home["openssl"] = "src/base/crypto.c"
+        home["apr_dbd"] = "src/session/database.c"
     }
     { c_split($0) }
     TEXT !~ /^[ \t]*#[ \t]*include/ { next }
     {
         name = TEXT
         sub(/^[ \t]*#[ \t]*include(_next)?[ \t]*["<]/, "", name)
-        vendor = name ~ /^jansson[a-z_]*\.h/ ? "jansson" : name ~ /^(cjose|curl|openssl)\// ? substr(name, 1, index(name, "/") - 1) : ""
+        vendor = name ~ /^jansson[a-z_]*\.h/ ? "jansson" : name ~ /^apr_dbd\.h/ ? "apr_dbd" : name ~ /^(cjose|curl|openssl)\// ? substr(name, 1, index(name, "/") - 1) : ""
         if (vendor == "") next
         if (FILENAME == home[vendor]) seen[vendor] = 1
         else fault(vendor " belongs to " home[vendor] " alone")
@@ -32,7 +33,7 @@ guard() {
 
 self_test() {
     local header
-    for header in jansson.h jansson_config.h cjose/jws.h curl/curl.h openssl/evp.h; do
+    for header in jansson.h jansson_config.h cjose/jws.h curl/curl.h openssl/evp.h apr_dbd.h; do
         must_report "$header in a second file" '^src/flow/planted\.c:1: ' write src/flow/planted.c "#include <$header>"
     done
     must_report 'a vendor in a header' '^src/base/json\.h:[0-9]+: jansson' append src/base/json.h '#include <jansson.h>'

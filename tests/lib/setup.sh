@@ -63,6 +63,16 @@ install_groups() {
     [ "${#missing[@]}" = 0 ] || apt_install "${missing[@]}"
 }
 
+# PostgreSQL, of which the tests start their own: on a machine that has none, its package shall not make one that starts by itself.
+install_database() {
+    local conf=/etc/postgresql-common/createcluster.conf
+    if ! is_installed postgresql && ! is_installed postgresql-common; then
+        apt_install postgresql-common
+        as_root sed -i 's/^#* *create_main_cluster.*/create_main_cluster = false/' "$conf" || die "$conf cannot be changed"
+    fi
+    install_groups database
+}
+
 # A node that is there stays, whatever its origin.
 ensure_node() {
     local major

@@ -9,6 +9,7 @@ UNIT_TESTS = \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
+	tests/unit/test_database \
 	tests/unit/test_entitle \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
@@ -25,11 +26,13 @@ UNIT_TESTS = \
 	tests/unit/test_record \
 	tests/unit/test_result \
 	tests/unit/test_seal \
+	tests/unit/test_schema \
 	tests/unit/test_secret \
 	tests/unit/test_session \
 	tests/unit/test_sharing \
 	tests/unit/test_signin \
 	tests/unit/test_signout \
+	tests/unit/test_source \
 	tests/unit/test_state \
 	tests/unit/test_store \
 	tests/unit/test_template \
@@ -40,6 +43,10 @@ GUARDS = tests/guards/run
 
 LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
 tests_unit_test_url_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
+
+# The test stands between the code and the database, the clock and the waiting.
+tests_unit_test_database_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=apr_dbd_query,--wrap=apr_dbd_select,--wrap=apr_dbd_pquery,--wrap=apr_dbd_pselect \
+	-Wl,--wrap=apr_dbd_open_ex,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
 
 if HAVE_CMOCKA
 check_PROGRAMS = $(UNIT_TESTS)

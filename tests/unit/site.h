@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/limits.h"
+#include "database.h"
 #include "fake_http.h"
 #include "fixture.h"
 #include "flow/flow.h"
@@ -20,6 +21,8 @@
 #define SITE_HOUR apr_time_from_sec(3600)
 #define SITE_MINUTE apr_time_from_sec(60)
 #define SITE_SECRET "planted-client-secret"
+#define SITE_REFRESH_TOKEN "planted-refresh-token"
+#define SITE_APP "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"
 #define SITE_KID "kid-a"
 #define SITE_CODES_MAX 64
 /* As httpd has it by default (LimitRequestFieldSize), with room for cookies of the application. */
@@ -104,7 +107,7 @@ static UNIT_MAYBE_UNUSED const char *site_token_body(const char *nonce)
 {
     return apr_pstrcat(unit_pool,
                        "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"planted-access-token\","
-                       "\"id_token\":\"",
+                       "\"refresh_token\":\"" SITE_REFRESH_TOKEN "\",\"id_token\":\"",
                        site_id_token(nonce), "\"}", NULL);
 }
 
@@ -156,6 +159,8 @@ static void UNIT_MAYBE_UNUSED site_init(sso_site_t *site, sso_authority_t *autho
     site->session.idle = SITE_HOUR;
     site->session.skew = site->skew;
     site->session.max_cookie = SITE_MAX_COOKIE;
+    site->app = SITE_APP;
+    site->store = database_store();
 }
 
 /* A process of the site with an empty memory: a fresh Entra, or the one before, which still knows its codes. */
@@ -183,7 +188,7 @@ static void UNIT_MAYBE_UNUSED site_restart(void)
 
 static int UNIT_MAYBE_UNUSED site_setup(void **state)
 {
-    if (unit_setup(state) != 0) {
+    if (database_setup(state) != 0) {
         return -1;
     }
     site_world = NULL;
@@ -191,7 +196,7 @@ static int UNIT_MAYBE_UNUSED site_setup(void **state)
     return 0;
 }
 
-#define site_test(function) cmocka_unit_test_setup_teardown(function, site_setup, unit_teardown)
+#define site_test(function) cmocka_unit_test_setup_teardown(function, site_setup, database_teardown)
 #define site_run(tests) cmocka_run_group_tests((tests), site_group_setup, fixture_teardown)
 
 /* How often the token endpoint was called. */

@@ -553,6 +553,56 @@ static void test_control_bytes_are_seen(void **state)
     assert_false(sso_has_control(NULL));
 }
 
+static void test_hex_decode_is_strict(void **state)
+{
+    (void)state;
+    unsigned char bytes[3] = {0};
+    static const char *const bad[] = {"", "00ff1", "00ff1a0", "00FF1A", "00ff1g", " 0ff1a", "0x0f1a"};
+    assert_true(sso_hex_decode("00ff1a", bytes, 3));
+    assert_memory_equal(bytes, "\x00\xff\x1a", 3);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (sso_hex_decode(bad[i], bytes, 3)) {
+            unit_fail("taken: %s", bad[i]);
+        }
+    }
+    assert_memory_equal(bytes, "\x00\xff\x1a", 3);
+}
+
+static void test_integer_has_one_spelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t number;
+    } good[] = {
+        {"0", 0}, {"7", 7}, {"-7", -7}, {"9223372036854775807", INT64_MAX}, {"-9223372036854775807", -INT64_MAX}};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "+1",
+                                      "01",
+                                      "-0",
+                                      "1 ",
+                                      " 1",
+                                      "1x",
+                                      "0x1",
+                                      "1.",
+                                      "1e3",
+                                      "--1",
+                                      NULL,
+                                      "9223372036854775808",
+                                      "99999999999999999999"};
+    int64_t number = 0;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(sso_integer_parse(good[i].text, &number));
+        assert_true(number == good[i].number);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (sso_integer_parse(bad[i], &number)) {
+            unit_fail("taken: %s", bad[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +632,8 @@ int main(void)
         unit_test(test_guid_form_is_exact),
         unit_test(test_utf8_follows_rfc_3629),
         unit_test(test_control_bytes_are_seen),
+        unit_test(test_hex_decode_is_strict),
+        unit_test(test_integer_has_one_spelling),
     };
     return unit_run(tests);
 }

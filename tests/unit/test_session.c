@@ -378,6 +378,32 @@ static void test_session_of_a_usual_user_is_under_1500_bytes(void **state)
     }
 }
 
+/* ---- what the store keeps of a session ---- */
+
+static void test_session_sealed_row_opens_for_its_session_alone(void **state)
+{
+    (void)state;
+    const sso_session_policy_t *policy = &site_world->site.session;
+    sso_session_policy_t other = *policy;
+    static const unsigned char mine[SSO_SESSION_ID_BYTES] = {1};
+    static const unsigned char yours[SSO_SESSION_ID_BYTES] = {2};
+    const char *sealed;
+    unsigned char *data;
+    apr_size_t len;
+    assert_rc(SSO_OK, sso_session_seal(&unit_ctx, policy, SSO_PURPOSE_REFRESH, mine, SITE_REFRESH_TOKEN,
+                                       strlen(SITE_REFRESH_TOKEN), &sealed));
+    assert_null(strstr(sealed, SITE_REFRESH_TOKEN));
+    assert_rc(SSO_OK, sso_session_unseal(&unit_ctx, policy, SSO_PURPOSE_REFRESH, mine, sealed, &data, &len));
+    assert_string_equal((const char *)data, SITE_REFRESH_TOKEN);
+    assert_int_equal(len, strlen(SITE_REFRESH_TOKEN));
+    /* A row swapped into another session's place, another purpose, another application. */
+    assert_rc(SSO_R_SEAL_TAG, sso_session_unseal(&unit_ctx, policy, SSO_PURPOSE_REFRESH, yours, sealed, &data, &len));
+    assert_rc(SSO_R_SEAL_TAG, sso_session_unseal(&unit_ctx, policy, SSO_PURPOSE_IDENTITY, mine, sealed, &data, &len));
+    other.binding[0] ^= 1;
+    assert_rc(SSO_R_SEAL_TAG, sso_session_unseal(&unit_ctx, &other, SSO_PURPOSE_REFRESH, mine, sealed, &data, &len));
+    assert_rc(SSO_R_SEAL_FORMAT, sso_session_unseal(&unit_ctx, policy, SSO_PURPOSE_REFRESH, mine, "", &data, &len));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +426,7 @@ int main(void)
         site_test(test_session_over_four_chunks_is_refused_and_not_written),
         site_test(test_session_of_several_chunks_opens_and_shrinks),
         site_test(test_session_of_a_usual_user_is_under_1500_bytes),
+        site_test(test_session_sealed_row_opens_for_its_session_alone),
     };
     return site_run(tests);
 }

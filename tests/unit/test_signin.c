@@ -771,6 +771,10 @@ static void test_callback_of_a_session_too_large_for_its_cookie_is_refused(void 
     site_world->site.session.max_cookie = 100;
     sso_answer_t answer = site_sign_in(browser, "/page");
     assert_fault(SSO_R_SESSION_SIZE, answer);
+    sso_store_which_t all = {.sid = NULL};
+    apr_array_header_t *rows = apr_array_make(unit_pool, 1, sizeof(sso_stored_t));
+    assert_rc(SSO_OK, sso_store_list(&unit_ctx, site_world->site.store, &all, 10, rows));
+    assert_int_equal(rows->nelts, 0);
     assert_int_equal(answer.cookies->nelts, 0);
 }
 
@@ -1039,6 +1043,82 @@ static void test_signin_shows_no_secret_in_answers_faults_and_debug_lines(void *
     assert_int_not_equal(strlen(lines), 0);
 }
 
+/* ---- the session's row ---- */
+
+static sso_stored_t row_of(const sso_record_t *record)
+{
+    sso_stored_t stored = {.app = NULL};
+    bool found = false;
+    assert_rc(SSO_OK, sso_store_find(&unit_ctx, site_world->site.store, record->id, &stored, &found));
+    assert_true(found);
+    return stored;
+}
+
+static void test_signin_leaves_a_row_with_the_sealed_refresh_token(void **state)
+{
+    (void)state;
+    site_browser_t *browser = site_browser();
+    sso_record_t record;
+    unsigned char *token;
+    apr_size_t len;
+    assert_page("/page", site_sign_in(browser, "/page"));
+    assert_rc(SSO_OK, site_session(browser, &record));
+    assert_true(record.renewable);
+    sso_stored_t row = row_of(&record);
+    assert_string_equal(row.app, SITE_APP);
+    assert_string_equal(row.tid, record.tid);
+    assert_string_equal(row.oid, record.oid);
+    assert_string_equal(row.sid, record.sid);
+    assert_string_equal(row.username, record.username);
+    assert_int_equal(row.created, record.created);
+    assert_int_equal(row.ends, record.ends);
+    assert_int_equal(row.revalidated, record.revalidated);
+    assert_string_equal(row.identity, "");
+    assert_null(strstr(row.refresh, SITE_REFRESH_TOKEN));
+    assert_rc(SSO_OK, sso_session_unseal(&unit_ctx, &site_world->site.session, SSO_PURPOSE_REFRESH, record.id,
+                                         row.refresh, &token, &len));
+    assert_string_equal((const char *)token, SITE_REFRESH_TOKEN);
+}
+
+static void test_signin_without_a_refresh_token_is_not_renewable(void **state)
+{
+    (void)state;
+    site_browser_t *browser = site_browser();
+    sso_record_t record;
+    const char *location = site_visit(browser, "/").location;
+    const char *code = site_entra_signs_in(location);
+    site_world->scripted = true;
+    site_world->token->status = 200;
+    site_world->token->body = apr_pstrcat(unit_pool, "{\"token_type\":\"Bearer\",\"id_token\":\"",
+                                          site_id_token(site_param(location, "nonce")), "\"}", NULL);
+    assert_page("/", site_call_back(browser, code));
+    assert_rc(SSO_OK, site_session(browser, &record));
+    assert_false(record.renewable);
+    assert_string_equal(row_of(&record).refresh, "");
+}
+
+static void test_signin_while_the_database_is_away_makes_no_session(void **state)
+{
+    (void)state;
+    static const char *const params[] = {"/nowhere/entra.db", NULL};
+    for (int i = 0; i < 2; i++) {
+        site_browser_t *browser = site_browser();
+        sso_store_t *good = site_world->site.store;
+        site_world->site.store = NULL;
+        if (params[i] != NULL) {
+            assert_rc(SSO_OK, sso_store_make(&unit_ctx, unit_pool, "sqlite3", params[i], &site_world->site.store));
+        }
+        sso_answer_t answer = site_sign_in(browser, "/page");
+        assert_fault(SSO_R_STORE_AWAY, answer);
+        assert_int_equal(sso_reason(unit_ctx.fault.rc)->status, 503);
+        assert_int_equal(answer.cookies->nelts, 0);
+        assert_string_equal(answer.retry_path, "/page");
+        assert_false(has_session(browser));
+        site_world->site.store = good;
+        assert_page("/page", site_sign_in(browser, "/page"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1087,6 +1167,9 @@ int main(void)
         site_test(test_callback_with_the_state_of_a_sign_out_goes_to_its_page_in_its_time),
         site_test(test_callback_that_begins_again_tells_why),
         site_test(test_signin_shows_no_secret_in_answers_faults_and_debug_lines),
+        site_test(test_signin_leaves_a_row_with_the_sealed_refresh_token),
+        site_test(test_signin_without_a_refresh_token_is_not_renewable),
+        site_test(test_signin_while_the_database_is_away_makes_no_session),
     };
     return site_run(tests);
 }

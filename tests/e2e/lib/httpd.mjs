@@ -159,7 +159,7 @@ function makeRoot(files) {
   for (const name of ['htdocs', 'logs', 'run', 'cgi', 'sanitizer']) mkdirSync(path.join(root, name));
   chmodSync(path.join(root, 'sanitizer'), 0o777);
   if (isRoot) chownSync(path.join(root, 'run'), unprivileged().uid, unprivileged().gid);
-  mkdirSync(path.join(root, 'state'), { mode: 0o700 });
+  mkdirSync(path.join(root, 'state'), { mode: 0o711 });
   putFile(root, 'htdocs/index.html', '<!doctype html><title>front</title><p>static-content-front</p>\n');
   for (const [name, value] of Object.entries(files ?? {})) putFile(root, name, value);
   return root;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables: made once whoever comes first, refused when they are of a newer program, never half made. */
+#include "session/schema.h"
+
+#include "unit.h"
+
+#include <sys/wait.h>
+
+#include "database.h"
+
+static sso_rc look(sso_store_t *store)
+{
+    static const unsigned char id[SSO_SESSION_ID_BYTES] = {1};
+    bool ended;
+    return sso_store_is_ended(&unit_ctx, store, id, &ended);
+}
+
+static void test_schema_is_made_by_the_first_use(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    assert_int_not_equal(access(database_params, F_OK), 0);
+    assert_rc(SSO_OK, look(store));
+    assert_string_equal(database_sql("SELECT version FROM entra_schema"), apr_itoa(unit_pool, sso_schema_version()));
+}
+
+/* Each child is a process of httpd that starts at the same moment. */
+static void test_schema_of_ten_processes_is_made_once(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 10 };
+    int gate[2];
+    pid_t pids[PROCESSES];
+    assert_int_equal(pipe(gate), 0);
+    for (int i = 0; i < PROCESSES; i++) {
+        pids[i] = fork();
+        assert_true(pids[i] >= 0);
+        if (pids[i] == 0) {
+            char nothing;
+            sso_store_t *store = NULL;
+            close(gate[1]);
+            bool good = read(gate[0], &nothing, 1) == 0 &&
+                        sso_store_make(&unit_ctx, unit_pool, database_driver, database_params, &store) == SSO_OK &&
+                        look(store) == SSO_OK;
+            if (!good) {
+                print_error("%s: %s\n", sso_reason(unit_ctx.fault.rc)->name,
+                            unit_ctx.fault.detail == NULL ? "-" : unit_ctx.fault.detail);
+            }
+            _exit(good ? 0 : 1);
+        }
+    }
+    close(gate[1]);
+    close(gate[0]);
+    int failed = 0;
+    for (int i = 0; i < PROCESSES; i++) {
+        int status = 1;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        failed += status == 0 ? 0 : 1;
+    }
+    assert_int_equal(failed, 0);
+    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_schema"), "1");
+}
+
+static void test_schema_of_a_newer_program_is_refused(void **state)
+{
+    (void)state;
+    assert_rc(SSO_OK, look(database_store()));
+    /* A newer program that only added something. */
+    database_sql("UPDATE entra_schema SET version = 99");
+    assert_rc(SSO_OK, look(database_store()));
+    database_sql("UPDATE entra_schema SET least = 99");
+    assert_rc(SSO_R_STORE_NEWER, look(database_store()));
+    assert_string_equal(database_sql("SELECT version FROM entra_schema"), "99");
+}
+
+static void test_schema_malformed_version_is_refused(void **state)
+{
+    (void)state;
+    assert_rc(SSO_OK, look(database_store()));
+    database_sql("UPDATE entra_schema SET version = -1");
+    assert_rc(SSO_R_STORE_SCHEMA, look(database_store()));
+}
+
+static void test_schema_that_fails_midway_leaves_nothing(void **state)
+{
+    (void)state;
+    database_sql("CREATE TABLE entra_audit (x BIGINT)");
+    assert_rc(SSO_R_STORE_SCHEMA, look(database_store()));
+    database_sql("DROP TABLE entra_audit");
+    assert_rc(SSO_OK, look(database_store()));
+}
+
+static void test_schema_is_made_again_when_the_tables_are_gone(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    assert_rc(SSO_OK, look(store));
+    database_sql("DROP TABLE entra_ended");
+    database_sql("DROP TABLE entra_session");
+    database_sql("DROP TABLE entra_audit");
+    database_sql("DROP TABLE entra_schema");
+    assert_rc(SSO_OK, look(store));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        database_test(test_schema_is_made_by_the_first_use),
+        database_test(test_schema_of_ten_processes_is_made_once),
+        database_test(test_schema_of_a_newer_program_is_refused),
+        database_test(test_schema_malformed_version_is_refused),
+        database_test(test_schema_that_fails_midway_leaves_nothing),
+        database_test(test_schema_is_made_again_when_the_tables_are_gone),
+    };
+    return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);
+}
