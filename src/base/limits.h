@@ -58,5 +58,13 @@
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 
+/* Ended sessions that a node remembers: slots of 24 bytes, and how many places one id may be put at. */
+#define SSO_ENDED_SLOTS (1U << 18)
+#define SSO_ENDED_PLACES 32
+/* Entra's session id, as it comes from anybody by front-channel logout; and how many of these calls the node works on
+ * at once. */
+#define SSO_MAX_SID 64
+#define SSO_MAX_FRONTCHANNEL 4
+
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

@@ -29,6 +29,7 @@ typedef enum {
     SSO_PAGE_COOKIES, /* the browser does not keep our cookies */
     SSO_PAGE_DENIED,  /* signed in, but may not enter */
     SSO_PAGE_SIGNIN,  /* a program asked; a person must sign in first */
+    SSO_PAGE_SIGNOUT, /* not everything that should end could be ended */
     SSO_PAGE_REQUEST  /* the request itself makes no sense */
 } sso_page_t;
 

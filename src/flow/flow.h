@@ -4,9 +4,11 @@
 
 #include <apr_tables.h>
 
+#include "base/gate.h"
 #include "base/url.h"
 #include "entra/authority.h"
 #include "entra/credential.h"
+#include "session/ending.h"
 #include "session/session.h"
 #include "session/store.h"
 
@@ -32,8 +34,10 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
-    const char *app;    /* this application in the store: hexadecimal, of the session's binding */
-    sso_store_t *store; /* of the process; NULL when it could not be made */
+    const char *app;          /* this application in the store: hexadecimal, of the session's binding */
+    sso_store_t *store;       /* of the process; NULL when it could not be made */
+    sso_ended_t *ended;       /* of the node: its table of ended sessions */
+    sso_gate_t *frontchannel; /* of the process: how many such calls the node works on; NULL: none can be taken */
 } sso_site_t;
 
 typedef struct {
@@ -50,7 +54,8 @@ typedef enum {
     SSO_ANSWER_REDIRECT, /* 302 to location */
     SSO_ANSWER_FAULT,    /* the fault in the context, as page or JSON */
     SSO_ANSWER_CONFIRM,  /* page that asks for a click to sign out */
-    SSO_ANSWER_GOODBYE   /* page that says: you are signed out */
+    SSO_ANSWER_GOODBYE,  /* page that says: you are signed out */
+    SSO_ANSWER_HEARD     /* empty 200 that the login host may show in a frame */
 } sso_answer_kind_t;
 
 typedef struct {
@@ -62,6 +67,13 @@ typedef struct {
     const char *allow;           /* for 405 */
     bool signed_in;              /* a session was made; record tells whose */
     sso_record_t record;
+    bool asks_everywhere;    /* of a page that asks: about all sessions of the user */
+    bool offers_everywhere;  /* there is a user, who may choose that */
+    const char *ended_cause; /* sessions were ended, for the log; NULL: none */
+    const char *ended_oid;   /* of whom */
+    const char *ended_tid;
+    const apr_array_header_t *ended; /* which, sso_store_ended_t */
+    bool ended_waits;                /* the other nodes do not know yet */
 } sso_answer_t;
 
 /* An empty answer in pool. */

@@ -234,7 +234,15 @@ static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const ss
     return read_session(ctx, site, request, &record) && record.created >= state->issued;
 }
 
-static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char *code,
+/* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
+ * It comes through the browser, which by a wrong one could only end its own session. */
+static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
+{
+    bool good = callback->session_state != NULL && sso_is_guid(callback->session_state);
+    return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
+}
+
+static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
                      sso_answer_t *answer, const char **ret_refresh_token)
 {
     const sso_authority_view_t *view;
@@ -245,7 +253,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         .credential = site->credential,
         .redirect_uri = site->redirect_uri,
         .scope = site->scope,
-        .code = code,
+        .code = callback->code,
         .code_verifier = sso_state_verifier(ctx->pool, state),
         .correlation_id = answer->correlation_id,
     };
@@ -265,6 +273,9 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     }
     if (rc == SSO_OK) {
         rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
+    }
+    if (rc == SSO_OK && *answer->record.sid == '\0') {
+        answer->record.sid = sid_of(ctx, callback);
     }
     if (rc == SSO_OK) {
         *ret_refresh_token = tokens.refresh_token;
@@ -319,11 +330,11 @@ static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_req
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
 static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
-                   sso_login_t *login, const char *code, sso_answer_t *answer)
+                   sso_login_t *login, const sso_callback_t *callback, sso_answer_t *answer)
 {
     answer->correlation_id = make_correlation_id(ctx);
     const char *refresh_token = NULL;
-    sso_rc rc = redeem(ctx, site, state, code, answer, &refresh_token);
+    sso_rc rc = redeem(ctx, site, state, callback, answer, &refresh_token);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
@@ -421,5 +432,5 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         sso_answer_fault(ret_answer, state.return_path);
         return;
     }
-    finish(ctx, site, request, &state, &login, callback.code, ret_answer);
+    finish(ctx, site, request, &state, &login, &callback, ret_answer);
 }

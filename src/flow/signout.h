@@ -5,5 +5,6 @@
 #include "flow/flow.h"
 
 /* The `logout` endpoint: logout?rd=/path. POST from this site, or GET that this site or the person began, ends the
- * session; everything else gets a page that asks for a click, since a foreign image must not sign anybody out. */
+ * session; everything else gets a page that asks for a click, since a foreign image must not sign anybody out. With
+ * everywhere=1 a POST ends all sessions that the user has in this application, and a GET always asks. */
 void sso_signout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer);

@@ -13,8 +13,10 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "flow/frontchannel.h"
 #include "flow/signin.h"
 #include "flow/signout.h"
+#include "httpd/endings.h"
 #include "httpd/export.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
@@ -47,10 +49,21 @@ static int serve_logout(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, cons
 {
     sso_answer_t answer;
     sso_signout(ctx, &visit->site->site, request, &answer);
-    if (answer.kind != SSO_ANSWER_CONFIRM && answer.kind != SSO_ANSWER_FAULT && sso_visit_has_session(r, visit)) {
+    if (answer.ended_cause != NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2002: signed out: oid %s, tid %s, session %.8s",
-                      visit->record.oid, visit->record.tid,
-                      sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
+                      answer.record.oid, answer.record.tid,
+                      sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)));
+        sso_endings_log(r, &answer);
+    }
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
+static int serve_frontchannel(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    sso_frontchannel(ctx, &visit->site->site, request, &answer);
+    if (answer.ended_cause != NULL) {
+        sso_endings_log(r, &answer);
     }
     return sso_pages_send(r, visit, ctx, &answer);
 }
@@ -80,7 +93,11 @@ static int serve_session(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, con
         return sso_pages_send(r, visit, ctx, &answer);
     }
     if (!sso_visit_has_session(r, visit)) {
-        (void)sso_fail(ctx, SSO_R_SIGNIN_REQUIRED, "session endpoint");
+        if (sso_reason(visit->fault.rc)->class == SSO_CLASS_LATER) {
+            ctx->fault = visit->fault;
+        } else {
+            (void)sso_fail(ctx, SSO_R_SIGNIN_REQUIRED, "session endpoint");
+        }
         return sso_pages_refuse(r, visit, ctx, "/");
     }
     sso_json_writer_t *json = sso_json_object_make(r->pool);
@@ -95,6 +112,7 @@ static int serve_session(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, con
     if (idle > 0) {
         sso_json_set_text(json, "idle_ends_at", sso_time_print(r->pool, record->seen + idle));
     }
+    sso_json_set_text(json, "revalidated_at", sso_time_print(r->pool, record->revalidated));
     return sso_pages_json(r, sso_json_print(r->pool, json));
 }
 
@@ -102,9 +120,8 @@ static const struct {
     const char *path;
     serve_t *serve;
 } ENDPOINTS[] = {
-    {"callback", serve_callback},
-    {"login", serve_login},
-    {"logout", serve_logout},
+    {"callback", serve_callback}, {"frontchannel-logout", serve_frontchannel},
+    {"login", serve_login},       {"logout", serve_logout},
     {"session", serve_session},
 };
 

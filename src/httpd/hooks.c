@@ -138,6 +138,16 @@ static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
     return sso_pages_refuse(r, visit, ctx, sso_access_return_path(r->pool, &visit->site->site, &request));
 }
 
+/* There is a session, but whether it was ended cannot be told now. A sign-in would not help, and the cookie stays. */
+static int refuse_for_now(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    if (is_side_request(r)) {
+        return sso_reason(visit->fault.rc)->status;
+    }
+    ctx->fault = visit->fault;
+    return sso_pages_refuse(r, visit, ctx, "/");
+}
+
 int sso_hook_check_authn(request_rec *r)
 {
     if (!is_entra(r)) {
@@ -155,7 +165,8 @@ int sso_hook_check_authn(request_rec *r)
     sso_ctx_t ctx;
     sso_log_ctx_init(&ctx, r);
     if (!sso_visit_has_session(r, visit)) {
-        return refuse_access(r, visit, &ctx);
+        return sso_reason(visit->fault.rc)->class == SSO_CLASS_LATER ? refuse_for_now(r, visit, &ctx)
+                                                                     : refuse_access(r, visit, &ctx);
     }
     if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
         return is_side_request(r) ? HTTP_FORBIDDEN : sso_pages_refuse(r, visit, &ctx, "/");

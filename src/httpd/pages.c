@@ -50,7 +50,9 @@ typedef struct {
     const char *label;       /* of the link or button; NULL: none */
     const char *target;      /* path of the link */
     const char *form_action; /* a form button instead of a link, and the policy for where it may lead */
-    const char *number;      /* ENTRAnnnn; NULL: no details */
+    const char *other_label; /* of a second form button; NULL: none */
+    const char *other_target;
+    const char *number; /* ENTRAnnnn; NULL: no details */
     const char *id;
     const char *time;
     unsigned aadsts;
@@ -95,14 +97,22 @@ static const char *escape(request_rec *r, const char *text)
     return apr_pescape_entity(r->pool, text, 0);
 }
 
+static void write_button(request_rec *r, const char *label, const char *target)
+{
+    ap_rvputs(r, "<form method=\"post\" action=\"", escape(r, target), "\"><p><button class=\"act\">", escape(r, label),
+              "</button></p></form>", NULL);
+}
+
 static void write_action(request_rec *r, const page_t *page)
 {
     if (page->label == NULL) {
         return;
     }
     if (page->form_action != NULL) {
-        ap_rvputs(r, "<form method=\"post\" action=\"", escape(r, page->target), "\"><button class=\"act\">",
-                  escape(r, page->label), "</button></form>", NULL);
+        write_button(r, page->label, page->target);
+        if (page->other_label != NULL) {
+            write_button(r, page->other_label, page->other_target);
+        }
     } else {
         ap_rvputs(r, "<p><a class=\"act\" href=\"", escape(r, page->target), "\">", escape(r, page->label), "</a></p>",
                   NULL);
@@ -230,6 +240,9 @@ static const char *retry_target(request_rec *r, const sso_visit_t *visit, const 
     if (page == SSO_PAGE_REQUEST) {
         return "/";
     }
+    if (page == SSO_PAGE_SIGNOUT) {
+        return retry_path;
+    }
     return sso_login_url(r->pool, &visit->site->site, retry_path);
 }
 
@@ -271,21 +284,56 @@ static int redirect(request_rec *r, const char *location)
     return HTTP_MOVED_TEMPORARILY;
 }
 
-static int confirm(request_rec *r, const sso_visit_t *visit, const char *return_path)
+static const char *logout_target(request_rec *r, const sso_site_t *site, const char *return_path, bool everywhere)
 {
+    bool returns = *return_path != '\0';
+    return apr_pstrcat(r->pool, site->path, "/logout", everywhere ? "?everywhere=1" : "",
+                       !returns     ? ""
+                       : everywhere ? "&rd="
+                                    : "?rd=",
+                       sso_percent_encode(r->pool, return_path), NULL);
+}
+
+static int confirm(request_rec *r, const sso_visit_t *visit, const sso_answer_t *answer)
+{
+    static const struct {
+        const char *title, *sentence, *label;
+    } texts[] = {
+        {"Sign out?", "You are about to sign out of this application and of your work account in this browser.",
+         "Sign out"},
+        {"Sign out everywhere?",
+         "You are about to sign out of this application in all browsers and on all devices, and of your work account "
+         "in this browser.",
+         "Sign out everywhere"},
+    };
     const sso_site_t *site = &visit->site->site;
+    bool all = answer->asks_everywhere && answer->offers_everywhere;
     page_t page = {
         .status = HTTP_OK,
-        .title = "Sign out?",
-        .sentence = "You are about to sign out of this application and of your work account in this browser.",
+        .title = texts[all].title,
+        .sentence = texts[all].sentence,
         .advice = "Press the button to sign out, or close this page to stay signed in.",
-        .label = "Sign out",
+        .label = texts[all].label,
         /* Browsers hold the whole chain of redirects behind a form to this: Entra, and whom it federates with. */
         .form_action = apr_pstrcat(r->pool, "'self' https: ", visit->site->authority.login_url, NULL),
-        .target = apr_pstrcat(r->pool, site->path, "/logout",
-                              *return_path == '\0' ? "" : "?rd=", sso_percent_encode(r->pool, return_path), NULL),
+        .target = logout_target(r, site, answer->retry_path, all),
+        .other_label = !answer->offers_everywhere ? NULL
+                       : all                      ? "Sign out here only"
+                                                  : "Sign out everywhere",
+        .other_target = logout_target(r, site, answer->retry_path, !all),
     };
     return write_page(r, &page);
+}
+
+/* Entra's sign-out page loads it in a frame that nobody sees; no other page may. */
+static int heard(request_rec *r, const sso_visit_t *visit)
+{
+    set_common_headers(r);
+    apr_table_setn(
+        r->err_headers_out, "Content-Security-Policy",
+        apr_pstrcat(r->pool, "default-src 'none'; frame-ancestors ", visit->site->authority.login_url, NULL));
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    return DONE;
 }
 
 static int goodbye(request_rec *r)
@@ -308,9 +356,11 @@ int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, con
     case SSO_ANSWER_REDIRECT:
         return redirect(r, answer->location);
     case SSO_ANSWER_CONFIRM:
-        return confirm(r, visit, answer->retry_path);
+        return confirm(r, visit, answer);
     case SSO_ANSWER_GOODBYE:
         return goodbye(r);
+    case SSO_ANSWER_HEARD:
+        return heard(r, visit);
     case SSO_ANSWER_FAULT:
         break;
     }

@@ -25,6 +25,7 @@ struct sso_site_config_t {
     sso_group_policy_t groups;
     const char *key_file;
     sso_site_database_t database;
+    void *frontchannel; /* shared memory of the gate before front-channel logout */
     const server_rec *server;
 };
 

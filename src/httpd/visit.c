@@ -69,7 +69,8 @@ bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
                       check_tenant(&ctx, site, visit->record.tid) == SSO_OK;
         visit->session = opened ? SSO_VISIT_SESSION : SSO_VISIT_NO_SESSION;
         visit->fault = ctx.fault;
-        if (!opened) {
+        /* What is for later becomes the answer's own fault, and is logged there. */
+        if (!opened && sso_reason(ctx.fault.rc)->class != SSO_CLASS_LATER) {
             sso_log_fault(r, &ctx, NULL);
         }
     }

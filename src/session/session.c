@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record)
 {
     if (cookies->session == NULL) {
@@ -24,6 +24,41 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
     rc = sso_record_unpack(ctx, data, len, &record);
     if (rc == SSO_OK) {
         rc = sso_record_check(ctx, &record, policy->max_age, policy->idle, policy->skew);
+    }
+    if (rc == SSO_OK) {
+        *ret_record = record;
+    }
+    return rc;
+}
+
+/* SECURITY: what cannot be told counts as ended, but the cookie stays: the request is to come again. */
+static sso_rc check_ended(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_record_t *record)
+{
+    bool ended;
+    if (policy->ended == NULL) {
+        return SSO_OK;
+    }
+    sso_rc rc = sso_ended_check(ctx, policy->ended, record->id);
+    /* Before the first filling the store is not at hand, and not every request shall find that out anew. */
+    if (rc != SSO_R_ENDED_UNKNOWN || policy->store == NULL || sso_ended_filled(policy->ended) == 0) {
+        return rc;
+    }
+    sso_fault_clear(ctx);
+    if (sso_store_is_ended(ctx, policy->store, record->id, &ended) != SSO_OK) {
+        /* The poller tells of the store; this request of itself. */
+        sso_fault_clear(ctx);
+        return sso_fail(ctx, SSO_R_ENDED_UNKNOWN, "the table of ended sessions has no room, and the database is away");
+    }
+    return ended ? sso_fail(ctx, SSO_R_SESSION_ENDED, "by the database") : SSO_OK;
+}
+
+sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                        sso_record_t *ret_record)
+{
+    sso_record_t record;
+    sso_rc rc = sso_session_read(ctx, policy, cookies, &record);
+    if (rc == SSO_OK) {
+        rc = check_ended(ctx, policy, &record);
     }
     if (rc == SSO_OK) {
         *ret_record = record;

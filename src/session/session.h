@@ -4,6 +4,7 @@
 
 #include "base/seal.h"
 #include "session/cookie.h"
+#include "session/ended.h"
 #include "session/record.h"
 
 /* The session rules of one application. Immutable. */
@@ -14,12 +15,19 @@ typedef struct {
     apr_interval_time_t max_age; /* at most SSO_SESSION_CAP */
     apr_interval_time_t idle;    /* 0: off */
     apr_interval_time_t skew;
-    apr_size_t max_cookie; /* bytes that all session cookies of a request may take together */
+    apr_size_t max_cookie;    /* bytes that all session cookies of a request may take together */
+    const sso_ended_t *ended; /* of the node; NULL only in tests that need none */
+    sso_store_t *store;       /* of the process, asked about a session only while the table above has no room */
 } sso_session_policy_t;
 
 /* Opens the session of a request at ctx->now. The record points into ctx->pool. This is the signed-in request's path:
- * no lock, no I/O. Errors: SSO_R_SESSION_*, SSO_R_SEAL_*: each means a fresh sign-in, never an error page. */
+ * no lock, no I/O. Errors: SSO_R_SESSION_*, SSO_R_SEAL_*: each means a fresh sign-in, never an error page; and
+ * SSO_R_ENDED_UNKNOWN (class LATER): there is a session, but nobody can tell now whether it was ended. */
 sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                        sso_record_t *ret_record) SSO_MUST_USE;
+
+/* The same without asking whether it was ended: for who ends it, and for nobody else. */
+sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record) SSO_MUST_USE;
 
 /* Gives record a new random id and its times: created now, ends at the max age. */

@@ -10,7 +10,10 @@ UNIT_TESTS = \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
 	tests/unit/test_database \
+	tests/unit/test_ended \
+	tests/unit/test_ending \
 	tests/unit/test_entitle \
+	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
 	tests/unit/test_groups \

@@ -139,6 +139,16 @@ static void UNIT_MAYBE_UNUSED site_token_endpoint(fake_http_t *fake, const char 
     }
 }
 
+/* A table that was filled. Not from the pool: most of it is never touched. */
+static UNIT_MAYBE_UNUSED sso_ended_t *site_table(void)
+{
+    sso_ended_t *table = calloc(1, sso_ended_size());
+    assert_non_null(table);
+    apr_pool_cleanup_register(unit_pool, table, unit_free, apr_pool_cleanup_null);
+    sso_ended_set_filled(table, unit_ctx.now);
+    return table;
+}
+
 static void UNIT_MAYBE_UNUSED site_init(sso_site_t *site, sso_authority_t *authority, const sso_http_policy_t *policy)
 {
     const char *why;
@@ -159,6 +169,8 @@ static void UNIT_MAYBE_UNUSED site_init(sso_site_t *site, sso_authority_t *autho
     site->session.idle = SITE_HOUR;
     site->session.skew = site->skew;
     site->session.max_cookie = SITE_MAX_COOKIE;
+    site->ended = site_table();
+    site->session.ended = site->ended;
     site->app = SITE_APP;
     site->store = database_store();
 }

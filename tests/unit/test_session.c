@@ -404,6 +404,62 @@ static void test_session_sealed_row_opens_for_its_session_alone(void **state)
     assert_rc(SSO_R_SEAL_FORMAT, sso_session_unseal(&unit_ctx, policy, SSO_PURPOSE_REFRESH, mine, "", &data, &len));
 }
 
+/* ---- ended ---- */
+
+static void test_session_that_was_ended_is_refused_and_another_is_not(void **state)
+{
+    (void)state;
+    sso_record_t first = user_record(), second = user_record(), got;
+    const site_browser_t *one = start_session(&first), *two = start_session(&second);
+    assert_true(sso_ended_add(site_world->site.ended, first.id, first.ends, false, unit_ctx.now));
+    assert_int_equal(site_session(one, &got), SSO_R_SESSION_ENDED);
+    assert_int_equal(site_session(two, &got), SSO_OK);
+    /* Who ends it can still read it. */
+    assert_rc(SSO_OK, sso_session_read(&unit_ctx, &site_world->site.session, site_cookies(one), &got));
+    assert_memory_equal(got.id, first.id, sizeof(first.id));
+    /* Only what would open is looked up: the fault of a session that is over is that. */
+    unit_ctx.now += 9 * SITE_HOUR;
+    assert_int_equal(site_session(one, &got), SSO_R_SESSION_OVER);
+}
+
+static void test_session_before_the_first_filling_is_for_later(void **state)
+{
+    (void)state;
+    sso_record_t record = user_record(), got;
+    const site_browser_t *browser = start_session(&record);
+    sso_ended_set_filled(site_world->site.ended, 0);
+    /* The store is not asked for each request. */
+    site_world->site.session.store = site_world->site.store;
+    assert_int_equal(site_session(browser, &got), SSO_R_ENDED_UNKNOWN);
+    sso_ended_set_filled(site_world->site.ended, unit_ctx.now);
+    assert_int_equal(site_session(browser, &got), SSO_OK);
+}
+
+static void test_session_is_asked_of_the_store_while_the_table_has_no_room(void **state)
+{
+    (void)state;
+    sso_record_t ended = user_record(), live = user_record(), got;
+    const site_browser_t *one = start_session(&ended), *two = start_session(&live);
+    sso_store_ended_t entry = {.until = ended.ends};
+    memcpy(entry.id, ended.id, sizeof(entry.id));
+    assert_rc(SSO_OK, sso_store_add_ended(&unit_ctx, site_world->site.store, &entry, "test"));
+    unsigned char *table = (unsigned char *)(void *)site_world->site.ended;
+    apr_size_t slots = SSO_ENDED_SLOTS * (apr_size_t)24;
+    memset(table + sso_ended_size() - slots, 0x11, slots);
+    assert_false(sso_ended_add(site_world->site.ended, ended.id, ended.ends, false, unit_ctx.now));
+    site_world->site.session.store = NULL;
+    assert_int_equal(site_session(one, &got), SSO_R_ENDED_UNKNOWN);
+    assert_int_equal(site_session(two, &got), SSO_R_ENDED_UNKNOWN);
+    site_world->site.session.store = site_world->site.store;
+    assert_int_equal(site_session(one, &got), SSO_R_SESSION_ENDED);
+    assert_int_equal(site_session(two, &got), SSO_OK);
+    /* And when it is away as well, nobody can tell. */
+    sso_store_t *away;
+    assert_rc(SSO_OK, sso_store_make(&unit_ctx, unit_pool, "sqlite3", "/nowhere/at/all/entra.db", &away));
+    site_world->site.session.store = away;
+    assert_int_equal(site_session(two, &got), SSO_R_ENDED_UNKNOWN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +483,9 @@ int main(void)
         site_test(test_session_of_several_chunks_opens_and_shrinks),
         site_test(test_session_of_a_usual_user_is_under_1500_bytes),
         site_test(test_session_sealed_row_opens_for_its_session_alone),
+        site_test(test_session_that_was_ended_is_refused_and_another_is_not),
+        site_test(test_session_before_the_first_filling_is_for_later),
+        site_test(test_session_is_asked_of_the_store_while_the_table_has_no_room),
     };
     return site_run(tests);
 }

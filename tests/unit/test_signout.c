@@ -154,6 +154,154 @@ static void test_signout_fault_is_its_own_and_not_of_the_session_before(void **s
     assert_fault(SSO_R_QUERY_FORMAT, answer);
 }
 
+/* ---- what ends ---- */
+
+/* A copy of what the browser holds now: what a thief took. */
+static site_browser_t *copy_of(const site_browser_t *browser)
+{
+    site_browser_t *copy = site_browser();
+    copy->jar = apr_table_copy(unit_pool, browser->jar);
+    copy->headers = browser->headers;
+    return copy;
+}
+
+static sso_rc session_of(const site_browser_t *browser)
+{
+    sso_record_t record;
+    return site_session(browser, &record);
+}
+
+static void test_signout_ends_the_session_and_every_copy_of_its_cookie(void **state)
+{
+    (void)state;
+    site_browser_t *browser = signed_in(SAME_ORIGIN), *other = signed_in(SAME_ORIGIN);
+    site_browser_t *thief = copy_of(browser);
+    sso_answer_t answer = sign_out(browser, "POST", NULL);
+    assert_string_equal(answer.ended_cause, "sign-out");
+    assert_string_equal(answer.ended_oid, FIXTURE_OID);
+    assert_false(answer.ended_waits);
+    assert_int_equal(session_of(thief), SSO_R_SESSION_ENDED);
+    assert_int_equal(session_of(other), SSO_OK);
+    sso_stored_t row;
+    bool found;
+    assert_rc(SSO_OK, sso_store_find(&unit_ctx, site_world->site.store, answer.record.id, &row, &found));
+    assert_true(found && row.ended);
+    assert_string_equal(row.refresh, "");
+    /* It is nobody's any more: neither to end, nor to lend its name. */
+    answer = sign_out(thief, "POST", NULL);
+    assert_to_entra(answer);
+    assert_null(answer.ended_cause);
+    thief = copy_of(other);
+    answer = sign_out(copy_of(browser), "POST", "everywhere=1");
+    assert_null(answer.ended_cause);
+    assert_int_equal(session_of(thief), SSO_OK);
+}
+
+static void test_signout_with_the_database_away_ends_the_session_here(void **state)
+{
+    (void)state;
+    site_browser_t *browser = signed_in(SAME_ORIGIN);
+    site_browser_t *thief = copy_of(browser);
+    site_world->site.store = NULL;
+    sso_answer_t answer = sign_out(browser, "POST", NULL);
+    assert_to_entra(answer);
+    assert_true(answer.ended_waits);
+    assert_int_equal(apr_table_elts(browser->jar)->nelts, 0);
+    assert_int_equal(session_of(thief), SSO_R_SESSION_ENDED);
+}
+
+/* Before the first look into the database nobody is let in, but whoever wants to be out is. */
+static void test_signout_of_a_session_that_may_have_ended_ends_it(void **state)
+{
+    (void)state;
+    site_browser_t *browser = signed_in(SAME_ORIGIN);
+    site_browser_t *thief = copy_of(browser);
+    sso_ended_set_filled(site_world->site.ended, 0);
+    assert_int_equal(session_of(browser), SSO_R_ENDED_UNKNOWN);
+    assert_fault(SSO_R_SIGNOUT_EVERYWHERE, sign_out(browser, "POST", "everywhere=1"));
+    sso_answer_t answer = sign_out(browser, "POST", NULL);
+    assert_to_entra(answer);
+    assert_string_equal(answer.ended_cause, "sign-out");
+    assert_int_equal(session_of(thief), SSO_R_SESSION_ENDED);
+}
+
+static void test_signout_that_can_be_noted_nowhere_says_so_and_keeps_the_cookie(void **state)
+{
+    (void)state;
+    site_browser_t *browser = signed_in(SAME_ORIGIN);
+    unsigned char *table = (unsigned char *)(void *)site_world->site.ended;
+    apr_size_t slots = SSO_ENDED_SLOTS * (apr_size_t)24;
+    memset(table + sso_ended_size() - slots, 0x11, slots);
+    site_world->site.store = NULL;
+    sso_answer_t answer = sign_out(browser, "POST", "rd=/bye");
+    assert_fault(SSO_R_SIGNOUT_LOST, answer);
+    assert_int_equal(answer.cookies->nelts, 0);
+    assert_string_equal(answer.retry_path, "/.entra/logout?rd=%2Fbye");
+}
+
+static void test_signout_everywhere_ends_all_of_this_user_in_this_application(void **state)
+{
+    (void)state;
+    const fixture_claim_t bob[] = {{"oid", "\"22222222-3c44-4a1f-9f2e-6d8a0c1b2e3f\""}, {NULL}};
+    site_browser_t *here = signed_in(SAME_ORIGIN), *phone = signed_in(SAME_ORIGIN);
+    site_world->changes = bob;
+    site_browser_t *bobs = signed_in(SAME_ORIGIN);
+    site_world->changes = NULL;
+    site_browser_t *thief = copy_of(here);
+    const char *app = site_world->site.app;
+    site_world->site.app = "00000000000000000000000000000000";
+    site_browser_t *elsewhere = signed_in(SAME_ORIGIN);
+    site_world->site.app = app;
+    sso_answer_t answer = sign_out(here, "POST", "everywhere=1&rd=/bye");
+    assert_to_entra(answer);
+    assert_string_equal(answer.ended_cause, "sign-out everywhere");
+    assert_int_equal(answer.ended->nelts, 2);
+    assert_int_equal(session_of(thief), SSO_R_SESSION_ENDED);
+    assert_int_equal(session_of(phone), SSO_R_SESSION_ENDED);
+    assert_int_equal(session_of(bobs), SSO_OK);
+    assert_int_equal(session_of(elsewhere), SSO_OK);
+}
+
+static void test_signout_everywhere_takes_a_button(void **state)
+{
+    (void)state;
+    site_browser_t *here = signed_in(SAME_ORIGIN), *phone = signed_in(SAME_ORIGIN);
+    static const char *const elsewhere[] = {"Sec-Fetch-Site", "cross-site", NULL};
+    sso_answer_t answer = sign_out(here, "GET", "everywhere=1&rd=/bye");
+    assert_int_equal(answer.kind, SSO_ANSWER_CONFIRM);
+    assert_true(answer.asks_everywhere && answer.offers_everywhere);
+    assert_string_equal(answer.retry_path, "/bye");
+    here->headers = elsewhere;
+    answer = sign_out(here, "POST", "everywhere=1");
+    assert_int_equal(answer.kind, SSO_ANSWER_CONFIRM);
+    answer = sign_out(here, "GET", NULL);
+    assert_true(!answer.asks_everywhere && answer.offers_everywhere);
+    assert_int_equal(session_of(here), SSO_OK);
+    assert_int_equal(session_of(phone), SSO_OK);
+    /* Nobody has no sessions elsewhere; another word than 1 is none. */
+    site_browser_t *nobody = site_browser();
+    assert_false(sign_out(nobody, "GET", "everywhere=1").offers_everywhere);
+    phone->headers = SAME_ORIGIN;
+    assert_string_equal(sign_out(phone, "POST", "everywhere=0").ended_cause, "sign-out");
+    assert_int_equal(session_of(here), SSO_OK);
+    assert_fault(SSO_R_QUERY_DUPLICATE, sign_out(here, "POST", "everywhere=1&everywhere=1"));
+}
+
+static void test_signout_everywhere_with_the_database_away_ends_nothing(void **state)
+{
+    (void)state;
+    site_browser_t *here = signed_in(SAME_ORIGIN);
+    sso_store_t *store = site_world->site.store;
+    site_world->site.store = NULL;
+    sso_answer_t answer = sign_out(here, "POST", "everywhere=1&rd=/bye");
+    assert_fault(SSO_R_SIGNOUT_EVERYWHERE, answer);
+    assert_int_equal(answer.cookies->nelts, 0);
+    assert_string_equal(answer.retry_path, "/.entra/logout?rd=%2Fbye&everywhere=1");
+    assert_int_equal(session_of(here), SSO_OK);
+    site_world->site.store = store;
+    assert_to_entra(sign_out(here, "POST", "everywhere=1"));
+}
+
 /* ---- to Entra and back ---- */
 
 static void test_signout_goes_to_entra_and_comes_back_to_its_page(void **state)
@@ -319,6 +467,13 @@ int main(void)
         site_test(test_signout_by_another_method_is_refused),
         site_test(test_signout_of_a_malformed_query_is_refused),
         site_test(test_signout_fault_is_its_own_and_not_of_the_session_before),
+        site_test(test_signout_ends_the_session_and_every_copy_of_its_cookie),
+        site_test(test_signout_with_the_database_away_ends_the_session_here),
+        site_test(test_signout_of_a_session_that_may_have_ended_ends_it),
+        site_test(test_signout_that_can_be_noted_nowhere_says_so_and_keeps_the_cookie),
+        site_test(test_signout_everywhere_ends_all_of_this_user_in_this_application),
+        site_test(test_signout_everywhere_takes_a_button),
+        site_test(test_signout_everywhere_with_the_database_away_ends_nothing),
         site_test(test_signout_goes_to_entra_and_comes_back_to_its_page),
         site_test(test_signout_without_a_page_says_goodbye),
         site_test(test_signout_without_a_session_goes_to_entra_all_the_same),

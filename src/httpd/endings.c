@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node does to know which sessions have ended. The rules are in session/ending.c; here are memory, processes and
+ * log lines. */
+#include "build_config.h"
+
+#include "httpd/endings.h"
+
+#include <string.h>
+
+#include <ap_mpm.h>
+#include <http_log.h>
+#include <mod_watchdog.h>
+
+#include <apr_hash.h>
+#include <apr_optional.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "base/gate.h"
+#include "base/limits.h"
+#include "httpd/log.h"
+#include "httpd/site.h"
+
+extern module entra_sso_module;
+APLOG_USE_MODULE(entra_sso);
+
+/* Another node's ending counts here within two seconds: a poll each second leaves one for the poll itself. */
+#define POLL_EVERY apr_time_from_sec(1)
+#define TABLES_KEY "entra_sso: " SSO_ENDED_FORM
+
+/* Anonymous memory is zeroed, and takes no room until it is used. */
+static void *make_shared(apr_pool_t *pool, apr_size_t size)
+{
+    apr_shm_t *shm;
+    return apr_shm_create(&shm, size, NULL, pool) == APR_SUCCESS ? apr_shm_baseaddr_get(shm) : NULL;
+}
+
+/* SECURITY: what has ended stays ended over a reload, also when the database is away then: the memory belongs to the
+ * whole run of httpd. */
+static apr_hash_t *kept_tables(apr_pool_t *process_pool)
+{
+    void *kept = NULL;
+    apr_pool_userdata_get(&kept, TABLES_KEY, process_pool);
+    if (kept == NULL) {
+        kept = apr_hash_make(process_pool);
+        /* Not setn: httpd unloads the module between two configurations, and the key's text with it. */
+        apr_pool_userdata_set(kept, TABLES_KEY, apr_pool_cleanup_null, process_pool);
+    }
+    return kept;
+}
+
+static sso_ended_t *table_of(const char *database, apr_pool_t *process_pool)
+{
+    apr_hash_t *kept = kept_tables(process_pool);
+    sso_ended_t *table = apr_hash_get(kept, database, APR_HASH_KEY_STRING);
+    if (table == NULL) {
+        table = make_shared(process_pool, sso_ended_size());
+        if (table != NULL) {
+            apr_hash_set(kept, apr_pstrdup(process_pool, database), APR_HASH_KEY_STRING, table);
+        }
+    }
+    return table;
+}
+
+/* ---- keeping up ---- */
+
+/* What the administrator has to know of a change, once for the node. */
+static void tell(server_rec *s, const sso_ctx_t *ctx, const sso_ended_t *ended, const sso_ending_news_t *news)
+{
+    const char *detail = ctx->fault.detail == NULL ? "-" : ctx->fault.detail;
+    bool away = ctx->fault.rc != SSO_OK;
+    if (away && !news->was_away && sso_ended_filled(ended) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "ENTRA2070: the database cannot be read since the start, so it is not known which sessions have "
+                     "ended: none is accepted until it is there: %s: %s",
+                     sso_reason(ctx->fault.rc)->sentence, detail);
+    } else if (away && !news->was_away) {
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, s,
+            "ENTRA2071: the database does not answer: who is signed in goes on, but sessions that end on other nodes "
+            "live here until it is back: %s: %s",
+            sso_reason(ctx->fault.rc)->sentence, detail);
+    } else if (!away && news->was_away) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     "ENTRA2072: the database is back; %d sessions that ended here meanwhile were written",
+                     news->written);
+    }
+}
+
+static void poll(server_rec *s, const sso_site_t *site, apr_pool_t *pool)
+{
+    sso_ctx_t ctx;
+    sso_ending_news_t news;
+    const sso_ending_t ending = {site->store, site->ended};
+    sso_log_server_ctx_init(&ctx, pool, s);
+    (void)!sso_ending_poll(&ctx, &ending, &news);
+    tell(s, &ctx, site->ended, &news);
+}
+
+/* The watchdog's singleton: one process of the node does this, and another takes over when it goes. */
+static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+{
+    const sso_site_config_t *site = data;
+    if (state == AP_WATCHDOG_STATE_RUNNING) {
+        poll((server_rec *)(apr_uintptr_t)site->server, &site->site, pool);
+    }
+    return APR_SUCCESS;
+}
+
+static bool start_watchdog(apr_pool_t *pconf, sso_site_config_t *site, int number)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog = NULL;
+    return get_instance != NULL && register_callback != NULL &&
+           get_instance(&watchdog, apr_psprintf(pconf, "_entra_sso_ended_%d_", number), 0, 1, pconf) == APR_SUCCESS &&
+           register_callback(watchdog, POLL_EVERY, site, tick) == APR_SUCCESS;
+}
+
+/* ---- beginnings ---- */
+
+static void *make_frontchannel(apr_pool_t *pconf)
+{
+    int processes = 1;
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
+    /* Twice, since the processes of two generations live side by side during a graceful restart. */
+    int slots = 2 * (processes > 0 ? processes : 1);
+    void *memory = make_shared(pconf, sso_gate_shared_size(slots));
+    if (memory != NULL) {
+        sso_gate_shared_init(memory, slots, SSO_MAX_FRONTCHANNEL);
+    }
+    return memory;
+}
+
+bool sso_endings_share(apr_pool_t *pconf, server_rec *main_server)
+{
+    void *frontchannel = make_frontchannel(pconf);
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        sso_site_config_t *site = sso_config_server(s)->site;
+        if (site == NULL) {
+            continue;
+        }
+        sso_ended_t *ended = table_of(site->database.source, main_server->process->pool);
+        if (frontchannel == NULL || ended == NULL) {
+            return false;
+        }
+        site->frontchannel = frontchannel;
+        site->site.ended = ended;
+        site->site.session.ended = ended;
+    }
+    return true;
+}
+
+bool sso_endings_watch(apr_pool_t *pconf, server_rec *main_server)
+{
+    apr_hash_t *watched = apr_hash_make(pconf);
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        sso_site_config_t *site = sso_config_server(s)->site;
+        if (site == NULL || apr_hash_get(watched, site->database.source, APR_HASH_KEY_STRING) != NULL) {
+            continue;
+        }
+        apr_hash_set(watched, site->database.source, APR_HASH_KEY_STRING, site);
+        if (!start_watchdog(pconf, site, (int)apr_hash_count(watched))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void sso_endings_begin(apr_pool_t *pchild, server_rec *main_server)
+{
+    sso_gate_t *frontchannel = NULL;
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        sso_site_config_t *site = sso_config_server(s)->site;
+        if (site == NULL) {
+            continue;
+        }
+        if (frontchannel == NULL) {
+            frontchannel = sso_gate_join(pchild, site->frontchannel);
+        }
+        site->site.frontchannel = frontchannel;
+        site->site.session.store = site->site.store;
+        const sso_ending_t ending = {site->site.store, site->site.ended};
+        if (sso_ending_is_first(&ending)) {
+            apr_pool_t *pool;
+            apr_pool_create(&pool, pchild);
+            poll(s, &site->site, pool);
+            apr_pool_destroy(pool);
+            sso_ended_release(site->site.ended);
+        }
+    }
+}
+
+/* ---- lines ---- */
+
+void sso_endings_log(request_rec *r, const sso_answer_t *answer)
+{
+    for (int i = 0; i < answer->ended->nelts; i++) {
+        const sso_store_ended_t *entry = &APR_ARRAY_IDX(answer->ended, i, sso_store_ended_t);
+        /* One's own has its line as a sign-out. */
+        if (memcmp(entry->id, answer->record.id, sizeof(entry->id)) == 0) {
+            continue;
+        }
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2073: session ended (%s): oid %s, tid %s, session %.8s",
+                      answer->ended_cause, answer->ended_oid, answer->ended_tid,
+                      sso_hex(r->pool, entry->id, sizeof(entry->id)));
+    }
+    if (answer->ended_waits) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "ENTRA2074: the session has ended on this node alone, since the database is away; the other nodes "
+            "learn of it when it is back");
+    }
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Store and table together: the order in which they learn of an ending, and how a node keeps up with the others. */
+#include "session/ending.h"
+
+#include <string.h>
+
+/* A longer gap since the last good poll, by our own clock, makes the next one read everything. */
+#define LONGEST_GAP apr_time_from_sec(60)
+/* How far a usual poll looks back, by the database's clock. */
+#define LOOK_BACK (LONGEST_GAP + 4 * SSO_STORE_LATENESS)
+#define ALL_EVERY apr_time_from_sec(600)
+/* Waiting for the process that fills the table. */
+#define FIRST_STEP apr_time_from_msec(10)
+#define FIRST_STEPS 500
+
+static void note(const sso_ending_t *ending, const apr_array_header_t *entries, int first, apr_time_t now)
+{
+    for (int i = first; i < entries->nelts; i++) {
+        const sso_store_ended_t *entry = &APR_ARRAY_IDX(entries, i, sso_store_ended_t);
+        /* Without room the table itself remembers that a miss proves nothing. */
+        (void)sso_ended_add(ending->ended, entry->id, entry->until, false, now);
+    }
+}
+
+sso_rc sso_ending_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_which_t *which, const char *cause,
+                      const char *actor, apr_array_header_t *ret_ended)
+{
+    int first = ret_ended->nelts;
+    if (ending->store == NULL) {
+        return sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store");
+    }
+    sso_rc rc = sso_store_end(ctx, ending->store, which, cause, actor, ret_ended);
+    if (rc == SSO_OK) {
+        /* Died here: the next poll sees the rows. */
+        note(ending, ret_ended, first, ctx->now);
+    }
+    return rc;
+}
+
+/* One session by its id, whether the store has it or not. */
+static sso_rc store_one(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_ended_t *entry, const char *cause,
+                        const char *actor)
+{
+    const sso_store_which_t which = {.id = entry->id};
+    apr_array_header_t *ended = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
+    sso_rc rc = sso_ending_end(ctx, ending, &which, cause, actor, ended);
+    if (rc == SSO_OK && ended->nelts == 0) {
+        rc = sso_store_add_ended(ctx, ending->store, entry, cause);
+    }
+    if (rc == SSO_OK) {
+        (void)sso_ended_add(ending->ended, entry->id, entry->until, false, ctx->now);
+    }
+    return rc;
+}
+
+sso_rc sso_ending_end_one(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_record_t *record, const char *cause,
+                          const char *actor, bool *ret_waits)
+{
+    sso_store_ended_t entry = {.until = record->ends};
+    memcpy(entry.id, record->id, sizeof(entry.id));
+    /* SECURITY: here first, before the store may take its time; and as pending, so that it is written later even if
+     * this process dies on the way. */
+    bool noted = sso_ended_add(ending->ended, entry.id, entry.until, true, ctx->now);
+    bool waits = store_one(ctx, ending, &entry, cause, actor) != SSO_OK;
+    if (waits && !noted) {
+        sso_fault_clear(ctx);
+        return sso_fail(ctx, SSO_R_SIGNOUT_LOST, "the database is away, and the table of ended sessions has no room");
+    }
+    /* Whoever signs out is signed out here. */
+    sso_fault_clear(ctx);
+    *ret_waits = waits;
+    return SSO_OK;
+}
+
+static sso_rc write_pending(sso_ctx_t *ctx, const sso_ending_t *ending, int *written)
+{
+    apr_array_header_t *pending = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
+    sso_ended_pending(ending->ended, ctx->now, pending);
+    for (int i = 0; i < pending->nelts; i++) {
+        sso_rc rc = store_one(ctx, ending, &APR_ARRAY_IDX(pending, i, sso_store_ended_t), "sign-out", "node");
+        if (rc != SSO_OK) {
+            return rc;
+        }
+        (*written)++;
+    }
+    return SSO_OK;
+}
+
+/* A moment in the future is one of before the clock was set back. */
+static bool is_older(apr_time_t moment, apr_interval_time_t span, apr_time_t now)
+{
+    return moment == 0 || moment > now || now - moment >= span;
+}
+
+static sso_rc read_endings(sso_ctx_t *ctx, const sso_ending_t *ending, bool *filled)
+{
+    bool all = is_older(sso_ended_filled(ending->ended), ALL_EVERY, ctx->now) ||
+               is_older(sso_ended_polled(ending->ended), LONGEST_GAP, ctx->now);
+    apr_array_header_t *ended = apr_array_make(ctx->pool, 64, sizeof(sso_store_ended_t));
+    sso_rc rc = sso_store_ended_since(ctx, ending->store, all ? 0 : LOOK_BACK, ended);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    note(ending, ended, 0, ctx->now);
+    if (all) {
+        *filled = sso_ended_filled(ending->ended) == 0;
+        sso_ended_set_filled(ending->ended, ctx->now);
+    }
+    sso_ended_set_polled(ending->ended, ctx->now);
+    return SSO_OK;
+}
+
+sso_rc sso_ending_poll(sso_ctx_t *ctx, const sso_ending_t *ending, sso_ending_news_t *ret_news)
+{
+    memset(ret_news, 0, sizeof(*ret_news));
+    sso_rc rc = ending->store == NULL ? sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store")
+                                      : write_pending(ctx, ending, &ret_news->written);
+    if (rc == SSO_OK) {
+        rc = read_endings(ctx, ending, &ret_news->filled);
+    }
+    ret_news->was_away = sso_ended_set_away(ending->ended, rc != SSO_OK);
+    return rc;
+}
+
+bool sso_ending_is_first(const sso_ending_t *ending)
+{
+    for (int i = 0; i < FIRST_STEPS; i++) {
+        if (sso_ended_filled(ending->ended) != 0 || sso_ended_is_away(ending->ended)) {
+            return false;
+        }
+        if (sso_ended_claim(ending->ended)) {
+            return true;
+        }
+        apr_sleep(FIRST_STEP);
+    }
+    return false;
+}
