@@ -3,6 +3,7 @@
 #include "base/http.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
@@ -32,6 +33,7 @@ typedef struct {
     /* Idle handles, chained by CURLOPT_PRIVATE: so a put takes no memory from a pool that other threads use. */
     CURL *idle;
     apr_thread_mutex_t *idle_lock;
+    atomic_bool stopped;
 } client_t;
 
 /* One call, on the stack of sso_http_perform. */
@@ -45,6 +47,7 @@ typedef struct {
     apr_size_t header_bytes;
     const char *date; /* header values of the last answer, or NULL */
     const char *retry_after;
+    const char *challenge;
     char *body;
     apr_size_t body_len;
     apr_size_t body_room; /* without the NUL */
@@ -156,11 +159,17 @@ static size_t header_receive(char *data, size_t size, size_t count, void *baton)
     if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         call->date = NULL; /* what came before was an interim answer */
         call->retry_after = NULL;
+        call->challenge = NULL;
     }
     const char *date = call->date ? NULL : header_value(call, data, len, "Date");
     const char *retry_after = call->retry_after ? NULL : header_value(call, data, len, "Retry-After");
     call->date = date ? date : call->date;
     call->retry_after = retry_after ? retry_after : call->retry_after;
+    const char *challenge = header_value(call, data, len, "WWW-Authenticate");
+    if (challenge) {
+        call->challenge =
+            call->challenge ? apr_pstrcat(call->ctx->pool, call->challenge, ", ", challenge, NULL) : challenge;
+    }
     return len;
 }
 
@@ -262,14 +271,25 @@ static long milliseconds(apr_interval_time_t span)
     return ms < INT_MAX ? (long)ms : INT_MAX;
 }
 
+/* libcurl asks here at least once a second while it waits. */
+static int go_on(void *baton, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+    (void)down_total, (void)down, (void)up_total, (void)up;
+    client_t *client = baton;
+    return atomic_load_explicit(&client->stopped, memory_order_relaxed) ? 1 : 0;
+}
+
 /* curl_easy_setopt checks types by macro, so each option is a statement; their results are or-ed together. */
 #define SET(option, value) failed |= curl_easy_setopt(call->easy, option, value) != CURLE_OK
 
-static bool transport_set(const call_t *call)
+static bool transport_set(client_t *client, const call_t *call)
 {
     const sso_http_policy_t *policy = call->request->policy;
     bool failed = false;
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, go_on);
+    SET(CURLOPT_XFERINFODATA, client);
     SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(policy->connect_timeout));
     SET(CURLOPT_TIMEOUT_MS, milliseconds(policy->total_timeout));
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -392,7 +412,8 @@ static void response_fill(const call_t *call, sso_http_response_t *ret_response)
 {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    sso_http_response_t response = {.status = (int)status, .body = call->body, .len = call->body_len};
+    sso_http_response_t response = {
+        .status = (int)status, .body = call->body, .len = call->body_len, .challenge = call->challenge};
     call->body[call->body_len] = '\0';
     response.date = call->date ? apr_date_parse_http(call->date) : 0; /* 0 when malformed, too */
     if (call->retry_after) {
@@ -406,12 +427,15 @@ static void response_fill(const call_t *call, sso_http_response_t *ret_response)
 static sso_rc call_perform(client_t *client, call_t *call, struct curl_slist *headers,
                            sso_http_response_t *ret_response)
 {
+    if (atomic_load_explicit(&client->stopped, memory_order_relaxed)) {
+        return sso_fail(call->ctx, SSO_R_HTTP_FAILED, "%s: this process is ending", call->host);
+    }
     call->easy = handle_take(client);
     if (!call->easy) {
         return sso_fail(call->ctx, SSO_R_HTTP_FAILED, "%s: no handle", call->host);
     }
     sso_rc rc = SSO_OK;
-    if (!transport_set(call) || !request_set(call, headers)) {
+    if (!transport_set(client, call) || !request_set(call, headers)) {
         rc = sso_fail(call->ctx, SSO_R_HTTP_FAILED, "%s: libcurl does not know an option", call->host);
     } else {
         CURLcode code = curl_easy_perform(call->easy);
@@ -428,7 +452,7 @@ static sso_rc call_perform(client_t *client, call_t *call, struct curl_slist *he
 static sso_rc call_perform_gated(client_t *client, call_t *call, struct curl_slist *headers,
                                  sso_http_response_t *ret_response)
 {
-    sso_gate_t *gate = call->request->ungated ? NULL : client->gate;
+    sso_gate_t *gate = call->request->ungated || call->ctx->background ? NULL : client->gate;
     if (gate && !sso_gate_enter(gate)) {
         return sso_fail(call->ctx, SSO_R_HTTP_BUSY, "%s", call->host);
     }
@@ -453,6 +477,12 @@ static sso_rc client_perform(sso_http_t *http, sso_ctx_t *ctx, const sso_http_re
     }
     curl_url_cleanup(call.url);
     return rc;
+}
+
+void sso_http_stop(sso_http_t *http)
+{
+    client_t *client = (client_t *)http;
+    atomic_store_explicit(&client->stopped, true, memory_order_relaxed);
 }
 
 static apr_status_t client_cleanup(void *data)

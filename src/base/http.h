@@ -23,15 +23,16 @@ typedef struct {
     const apr_table_t *headers; /* further request headers, or NULL */
     apr_size_t max_response;    /* larger: SSO_R_HTTP_SIZE */
     bool direct;                /* never through the proxy; then http to the instance metadata service is allowed */
-    bool ungated;               /* a background task: does not count against the gate */
+    bool ungated;               /* does not count against the gate, as all calls of a background task do not */
 } sso_http_request_t;
 
 typedef struct {
     int status;
     const char *body; /* NUL behind the end; lives in ctx->pool */
     apr_size_t len;
-    int retry_after_s; /* from Retry-After: seconds, or a date less Date/now; 0 none; at most 3600 */
-    apr_time_t date;   /* the Date header, 0 when absent: tells clock trouble */
+    int retry_after_s;     /* from Retry-After: seconds, or a date less Date/now; 0 none; at most 3600 */
+    apr_time_t date;       /* the Date header, 0 when absent: tells clock trouble */
+    const char *challenge; /* the WWW-Authenticate lines, joined by ", " (RFC 9110 11.6.1); NULL when there is none */
 } sso_http_response_t;
 
 /* A struct of functions, so that tests put their own in. perform: SSO_OK for any HTTP status; errors
@@ -52,3 +53,7 @@ static inline sso_rc SSO_MUST_USE sso_http_perform(sso_http_t *http, sso_ctx_t *
  * so sequential calls reuse one connection; DNS and TLS sessions are shared. gate NULL: no bulkhead, for commands. Safe
  * for all threads. Once a process. */
 sso_rc sso_http_make(sso_ctx_t *ctx, apr_pool_t *pool, sso_gate_t *gate, sso_http_t **ret_http) SSO_MUST_USE;
+
+/* The process is about to end: calls in flight fail within a second or so, new ones at once, with SSO_R_HTTP_FAILED. Of
+ * what sso_http_make gave. */
+void sso_http_stop(sso_http_t *http);

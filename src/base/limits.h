@@ -55,6 +55,9 @@
 #define SSO_MAX_STORED_SEALED (96 * 1024)
 #define SSO_MAX_STORED_TEXT 4096
 
+/* Sessions of one process that wait for a renewal, or whose result waits for their next request. */
+#define SSO_MAX_RENEWALS 2048
+
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 

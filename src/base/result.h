@@ -74,6 +74,7 @@ typedef void sso_log_fn(void *baton, sso_level_t level, const char *file, int li
 typedef struct {
     apr_pool_t *pool;
     apr_time_t now;
+    bool background; /* no request waits for it: its outbound calls do not count against the gate */
     sso_fault_t fault;
     sso_log_fn *log; /* may be NULL */
     void *log_baton;

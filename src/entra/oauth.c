@@ -357,3 +357,18 @@ sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_met
                                      sso_authority_http(authority), sso_authority_config(authority)->policy, form);
     return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
 }
+
+sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                          const sso_refresh_t *request, sso_tokens_t *ret_tokens)
+{
+    apr_table_t *form = apr_table_make(ctx->pool, 10);
+    field_add(form, "client_id", request->client_id);
+    field_add(form, "grant_type", "refresh_token");
+    field_add(form, "refresh_token", request->refresh_token);
+    field_add(form, "scope", request->scope);
+    field_add(form, "claims", request->claims);
+    field_add(form, "client-request-id", request->correlation_id);
+    sso_rc rc = sso_credential_apply(ctx, request->credential, request->client_id, metadata->token_endpoint,
+                                     sso_authority_http(authority), sso_authority_config(authority)->policy, form);
+    return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
+}

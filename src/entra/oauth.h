@@ -65,6 +65,20 @@ typedef struct {
     int64_t expires_in_s;
 } sso_tokens_t;
 
+typedef struct {
+    const char *client_id;
+    sso_credential_t *credential;
+    const char *scope;
+    const char *refresh_token;
+    const char *claims; /* a claims request, or the claims of a challenge; NULL for none */
+    const char *correlation_id;
+} sso_refresh_t;
+
+/* Redeems a refresh token (RFC 6749 6). Entra gives a new one with each use and does not end the old one at once.
+ * Errors and ownership as sso_code_redeem; SSO_R_TOKEN_GRANT is Entra's no to this user. */
+sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                          const sso_refresh_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;
+
 /* Redeems the code once, without a second try. Errors: SSO_R_TOKEN_* (by `error`, never by number), those of the
  * credential and of HTTP. The tokens live in ctx->pool and are wiped with it. */
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,

@@ -15,6 +15,8 @@
 /* Of flow/groups.h. */
 typedef struct sso_group_policy_t sso_group_policy_t;
 typedef struct sso_group_names_t sso_group_names_t;
+/* Of flow/renewals.h. */
+typedef struct sso_renewals_t sso_renewals_t;
 
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
  * and the store are of the process. */
@@ -38,6 +40,7 @@ typedef struct {
     sso_store_t *store;       /* of the process; NULL when it could not be made */
     sso_ended_t *ended;       /* of the node: its table of ended sessions */
     sso_gate_t *frontchannel; /* of the process: how many such calls the node works on; NULL: none can be taken */
+    sso_renewals_t *renewals; /* of the process; NULL: none can be made here */
 } sso_site_t;
 
 typedef struct {

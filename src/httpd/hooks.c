@@ -200,12 +200,13 @@ int sso_hook_auth_checker(request_rec *r)
     return sso_pages_refuse(r, visit, &ctx, "/");
 }
 
-/* A fresh cookie with a new time of last use; only for requests that were let in, so that a refused client that keeps
+/* A fresh cookie with a new time of last use, or with what a renewal brought; only for requests that were let in, so that a refused client that keeps
  * asking lets its session run out. */
 static void touch_session(request_rec *r, sso_visit_t *visit)
 {
     const sso_session_policy_t *policy = &visit->site->site.session;
-    if (visit->touched || r->main != NULL || !sso_record_touch_due(&visit->record, r->request_time, policy->idle)) {
+    if (visit->touched || r->main != NULL ||
+        !(visit->renewed || sso_record_touch_due(&visit->record, r->request_time, policy->idle))) {
         return;
     }
     sso_ctx_t ctx;

@@ -21,6 +21,7 @@
 #include "base/http.h"
 #include "httpd/endings.h"
 #include "httpd/log.h"
+#include "httpd/renewing.h"
 #include "httpd/site.h"
 #include "httpd/storage.h"
 
@@ -228,4 +229,5 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }
+    sso_renewing_begin(pchild, main_server, http);
 }

@@ -11,6 +11,7 @@
 #include <apr_cstr.h>
 
 #include "base/bytes.h"
+#include "flow/renewals.h"
 #include "httpd/log.h"
 
 extern module entra_sso_module;
@@ -59,6 +60,16 @@ static sso_rc check_tenant(sso_ctx_t *ctx, const sso_site_t *site, const char *t
     return found ? SSO_OK : sso_fail(ctx, SSO_R_ID_TENANT, "a session of tenant %s", tid);
 }
 
+/* Entra's last word is old: its new one is taken if it is there, else somebody is sent to ask. The request goes on. */
+static void renew(sso_ctx_t *ctx, const sso_site_t *site, sso_visit_t *visit)
+{
+    sso_record_t *record = &visit->record;
+    if (record->renewable && site->renewals != NULL &&
+        sso_record_renew_due(record, ctx->now, &site->session.freshness)) {
+        visit->renewed = sso_renewals_ask(site->renewals, ctx, site, record);
+    }
+}
+
 bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
 {
     if (visit->session == SSO_VISIT_UNKNOWN) {
@@ -67,6 +78,9 @@ bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
         const sso_site_t *site = &visit->site->site;
         bool opened = sso_session_open(&ctx, &site->session, &visit->cookies, &visit->record) == SSO_OK &&
                       check_tenant(&ctx, site, visit->record.tid) == SSO_OK;
+        if (opened) {
+            renew(&ctx, site, visit);
+        }
         visit->session = opened ? SSO_VISIT_SESSION : SSO_VISIT_NO_SESSION;
         visit->fault = ctx.fault;
         /* What is for later becomes the answer's own fault, and is logged there. */

@@ -18,6 +18,7 @@ typedef struct {
     sso_visit_session_t session; /* the session cookie is opened once, when first asked for */
     sso_record_t record;         /* valid with SSO_VISIT_SESSION */
     sso_fault_t fault;           /* why there is no session */
+    bool renewed;                /* the record is younger than its cookie: Entra was asked in the meantime */
     bool touched;                /* a fresh session cookie goes out with this response */
     sso_list_t roles;            /* those of the token and of EntraRole, as of roles_for */
     const sso_dir_config_t *roles_for;

@@ -293,6 +293,34 @@ sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval
     return SSO_OK;
 }
 
+sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record, const sso_freshness_t *freshness)
+{
+    if (freshness->revalidate > 0 && ctx->now - record->revalidated > freshness->revalidate + freshness->grace) {
+        return sso_fail(ctx, SSO_R_SESSION_STALE, "Entra's last word is %" APR_TIME_T_FMT " s old",
+                        apr_time_sec(ctx->now - record->revalidated));
+    }
+    return SSO_OK;
+}
+
+bool sso_record_renew_due(const sso_record_t *record, apr_time_t now, const sso_freshness_t *freshness)
+{
+    return freshness->revalidate > 0 && now - record->revalidated > freshness->revalidate;
+}
+
+bool sso_record_renew(sso_record_t *record, const sso_record_t *renewed)
+{
+    if (memcmp(record->id, renewed->id, sizeof(record->id)) != 0 || strcmp(record->tid, renewed->tid) != 0 ||
+        strcmp(record->oid, renewed->oid) != 0) {
+        return false;
+    }
+    const sso_record_t old = *record;
+    *record = *renewed;
+    record->created = old.created;
+    record->ends = old.ends;
+    record->seen = old.seen;
+    return true;
+}
+
 bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interval_time_t idle)
 {
     if (idle <= 0) {

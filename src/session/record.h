@@ -62,6 +62,19 @@ sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t l
  * skew in the future is another node's clock. Errors: SSO_R_SESSION_OVER, _IDLE, _FUTURE. */
 sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,
                         apr_interval_time_t idle, apr_interval_time_t skew) SSO_MUST_USE;
+/* How old Entra's word on a session may be. revalidate 0: any age. */
+typedef struct {
+    apr_interval_time_t revalidate; /* older than this: to be asked again */
+    apr_interval_time_t grace;      /* and for so much longer the session lives on without an answer */
+} sso_freshness_t;
+/* SSO_R_SESSION_STALE when Entra's word is older than both together. */
+sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record, const sso_freshness_t *freshness) SSO_MUST_USE;
+/* True when Entra is to be asked again. */
+bool sso_record_renew_due(const sso_record_t *record, apr_time_t now, const sso_freshness_t *freshness);
+/* Takes what Entra said anew (identity, roles, groups, further claims, the moment) into record. Id, created and ends stay:
+ * a renewal moves no end. False, and nothing taken, when renewed is of another session or user. */
+bool sso_record_renew(sso_record_t *record, const sso_record_t *renewed);
+
 /* True when seen is old enough to be worth a new cookie: a tenth of the idle time, five minutes at most. */
 bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interval_time_t idle);
 

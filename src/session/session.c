@@ -26,6 +26,9 @@ sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
         rc = sso_record_check(ctx, &record, policy->max_age, policy->idle, policy->skew);
     }
     if (rc == SSO_OK) {
+        rc = sso_record_check_fresh(ctx, &record, &policy->freshness);
+    }
+    if (rc == SSO_OK) {
         *ret_record = record;
     }
     return rc;

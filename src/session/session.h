@@ -15,6 +15,7 @@ typedef struct {
     apr_interval_time_t max_age; /* at most SSO_SESSION_CAP */
     apr_interval_time_t idle;    /* 0: off */
     apr_interval_time_t skew;
+    sso_freshness_t freshness;
     apr_size_t max_cookie;    /* bytes that all session cookies of a request may take together */
     const sso_ended_t *ended; /* of the node; NULL only in tests that need none */
     sso_store_t *store;       /* of the process, asked about a session only while the table above has no room */

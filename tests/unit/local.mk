@@ -27,6 +27,8 @@ UNIT_TESTS = \
 	tests/unit/test_metadata \
 	tests/unit/test_oauth \
 	tests/unit/test_record \
+	tests/unit/test_renew \
+	tests/unit/test_renewals \
 	tests/unit/test_result \
 	tests/unit/test_seal \
 	tests/unit/test_schema \

@@ -570,6 +570,46 @@ static void test_http_only_verified_tls_is_accepted(void **state)
     }
 }
 
+static void test_http_challenge_is_given_whole(void **state)
+{
+    (void)state;
+    static const answer_t answers[] = {
+        {KEEP, "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"a\"\r\nwww-authenticate: Bearer error=\"x\"\r\n"
+               "Content-Length: 0\r\n\r\n"},
+        {KEEP, OK_ANSWER},
+    };
+    server_t *server = server_start(answers);
+    sso_http_t *http = client_make(NULL);
+    assert_string_equal(get_good(http, server).challenge, "Basic realm=\"a\", Bearer error=\"x\"");
+    assert_null(get_good(http, server).challenge);
+}
+
+static void *stop_soon(void *data)
+{
+    apr_sleep(apr_time_from_msec(100));
+    sso_http_stop(data);
+    return NULL;
+}
+
+static void test_http_stopped_client_ends_its_calls(void **state)
+{
+    (void)state;
+    static const answer_t never[] = {{HANG, NULL}};
+    server_t *server = server_start(never);
+    sso_http_t *http = client_make(NULL);
+    sso_http_request_t request = request_to(server);
+    pthread_t stopper;
+    apr_time_t began = apr_time_now();
+    assert_int_equal(pthread_create(&stopper, NULL, stop_soon, http), 0);
+    assert_fails(SSO_R_HTTP_FAILED, http, &request);
+    pthread_join(stopper, NULL);
+    /* Not by the timeout of the call, which is much longer. */
+    assert_true(apr_time_now() - began < patient.total_timeout);
+    int requests = server->requests;
+    assert_fails(SSO_R_HTTP_FAILED, http, &request);
+    assert_int_equal(server->requests, requests);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +634,8 @@ int main(void)
         unit_test(test_http_full_gate_is_busy_at_once),
         unit_test(test_http_many_threads_use_one_client),
         unit_test(test_http_only_verified_tls_is_accepted),
+        unit_test(test_http_challenge_is_given_whole),
+        unit_test(test_http_stopped_client_ends_its_calls),
     };
     return unit_run(tests);
 }

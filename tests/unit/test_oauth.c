@@ -262,14 +262,17 @@ static const sso_http_policy_t policy = {.total_timeout = 1000};
 
 static fake_http_t *fake;
 
-static sso_rc redeem(const char *scope, sso_tokens_t *ret_tokens)
+static sso_authority_t *authority_of_fake(void)
 {
     sso_authority_config_t *config = apr_pcalloc(unit_pool, sizeof(*config));
     config->login_url = FIXTURE_LOGIN;
     config->tenant = FIXTURE_TENANT;
     config->policy = &policy;
-    sso_authority_t *authority =
-        sso_authority_make(unit_pool, config, apr_pcalloc(unit_pool, sso_authority_shared_size()), &fake->face);
+    return sso_authority_make(unit_pool, config, apr_pcalloc(unit_pool, sso_authority_shared_size()), &fake->face);
+}
+
+static sso_rc redeem(const char *scope, sso_tokens_t *ret_tokens)
+{
     const sso_redeem_t request = {
         .client_id = FIXTURE_CLIENT,
         .credential = sso_credential_secret(unit_pool, "S3cret~&=+ %"),
@@ -279,7 +282,7 @@ static sso_rc redeem(const char *scope, sso_tokens_t *ret_tokens)
         .code_verifier = VERIFIER,
         .correlation_id = CORRELATION,
     };
-    return sso_code_redeem(&unit_ctx, authority, &metadata, &request, ret_tokens);
+    return sso_code_redeem(&unit_ctx, authority_of_fake(), &metadata, &request, ret_tokens);
 }
 
 static void outside_says(int status, const char *body)
@@ -495,6 +498,66 @@ static void test_oauth_redeem_truncated_answer_is_refused(void **state)
     }
 }
 
+/* ---- refresh ---- */
+
+static sso_rc refresh(const char *claims, sso_tokens_t *ret_tokens)
+{
+    const sso_refresh_t request = {
+        .client_id = FIXTURE_CLIENT,
+        .credential = sso_credential_secret(unit_pool, "s~c ret&x"),
+        .scope = "openid offline_access",
+        .refresh_token = "1.AXoA&old+token",
+        .claims = claims,
+        .correlation_id = CORRELATION,
+    };
+    return sso_refresh_redeem(&unit_ctx, authority_of_fake(), &metadata, &request, ret_tokens);
+}
+
+static void test_oauth_refresh_posts_the_exact_form_once(void **state)
+{
+    (void)state;
+    sso_tokens_t tokens;
+    outside_says(200, GOOD_ANSWER);
+    assert_rc(SSO_OK, refresh("{\"access_token\":{}}", &tokens));
+    assert_int_equal(fake->request_count, 1);
+    assert_string_equal(fake_http_last(fake)->body,
+                        "client_id=" FIXTURE_CLIENT "&grant_type=refresh_token&refresh_token=1.AXoA%26old%2Btoken"
+                        "&scope=openid%20offline_access&claims=%7B%22access_token%22%3A%7B%7D%7D"
+                        "&client-request-id=" CORRELATION "&client_secret=s~c%20ret%26x");
+    assert_non_null(tokens.id_token);
+}
+
+static void test_oauth_refresh_without_claims_sends_none(void **state)
+{
+    (void)state;
+    sso_tokens_t tokens;
+    outside_says(200, GOOD_ANSWER);
+    assert_rc(SSO_OK, refresh(NULL, &tokens));
+    assert_null(strstr(fake_http_last(fake)->body, "claims"));
+}
+
+static void test_oauth_refresh_refusals_are_told_from_outages(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        sso_rc rc;
+    } rows[] = {
+        {400, "{\"error\":\"invalid_grant\",\"suberror\":\"bad_token\"}", SSO_R_TOKEN_GRANT},
+        {400, "{\"error\":\"interaction_required\",\"suberror\":\"basic_action\"}", SSO_R_TOKEN_GRANT},
+        {429, "{\"error\":\"invalid_grant\"}", SSO_R_TOKEN_LATER},
+        {503, "{\"error\":\"invalid_grant\"}", SSO_R_TOKEN_LATER},
+        {401, "{\"error\":\"invalid_client\"}", SSO_R_TOKEN_CLIENT},
+        {200, "{\"access_token\":\"a\"}", SSO_R_TOKEN_NO_ID_TOKEN},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_tokens_t tokens;
+        outside_says(rows[i].status, rows[i].body);
+        assert_rc(rows[i].rc, refresh(NULL, &tokens));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +582,9 @@ int main(void)
         unit_test(test_oauth_redeem_refusal_with_odd_details_is_safe),
         unit_test(test_oauth_redeem_failed_call_is_not_repeated),
         unit_test(test_oauth_redeem_truncated_answer_is_refused),
+        unit_test(test_oauth_refresh_posts_the_exact_form_once),
+        unit_test(test_oauth_refresh_without_claims_sends_none),
+        unit_test(test_oauth_refresh_refusals_are_told_from_outages),
     };
     return fixture_run(tests);
 }

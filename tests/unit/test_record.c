@@ -626,6 +626,72 @@ static void test_record_touch_is_due_after_a_tenth_of_the_idle_time(void **state
     }
 }
 
+/* ---- how old Entra's word may be ---- */
+
+static void test_record_freshness_has_its_bounds(void **state)
+{
+    static const struct {
+        const char *name;
+        apr_interval_time_t age, revalidate, grace;
+        bool due;
+        sso_rc rc;
+    } rows[] = {
+        {"just asked", 0, 5 * MINUTE, HOUR, false, SSO_OK},
+        {"exactly as old as allowed", 5 * MINUTE, 5 * MINUTE, HOUR, false, SSO_OK},
+        {"a microsecond older", 5 * MINUTE + 1, 5 * MINUTE, HOUR, true, SSO_OK},
+        {"at the end of the grace", 65 * MINUTE, 5 * MINUTE, HOUR, true, SSO_OK},
+        {"past the grace", 65 * MINUTE + 1, 5 * MINUTE, HOUR, true, SSO_R_SESSION_STALE},
+        {"revalidation off", 8 * HOUR, 0, HOUR, false, SSO_OK},
+        {"from another node's clock", -MINUTE, 5 * MINUTE, HOUR, false, SSO_OK},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const sso_freshness_t freshness = {rows[i].revalidate, rows[i].grace};
+        sso_record_t record = bare_record();
+        record.revalidated = NOW - rows[i].age;
+        sso_rc rc = sso_record_check_fresh(&unit_ctx, &record, &freshness);
+        sso_fault_clear(&unit_ctx);
+        if (rc != rows[i].rc || sso_record_renew_due(&record, NOW, &freshness) != rows[i].due) {
+            unit_fail("%s: %s", rows[i].name, sso_reason(rc)->name);
+        }
+    }
+}
+
+static void test_record_renewed_keeps_its_id_and_its_end(void **state)
+{
+    (void)state;
+    sso_record_t record = full_record();
+    sso_record_t renewed = full_record();
+    renewed.created = NOW + HOUR;
+    renewed.ends = NOW + 9 * HOUR;
+    renewed.seen = NOW + 3 * HOUR;
+    renewed.revalidated = NOW + 3 * HOUR;
+    renewed.name = "Alice Newname";
+    renewed.roles = list_of(TEXTS("reader"));
+    sso_record_t expected = full_record();
+    expected.revalidated = renewed.revalidated;
+    expected.name = renewed.name;
+    expected.roles = renewed.roles;
+    assert_true(sso_record_renew(&record, &renewed));
+    assert_record_equal(&expected, &record);
+}
+
+static void test_record_is_not_renewed_by_another_session_or_user(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        sso_record_t record = full_record();
+        sso_record_t other = full_record();
+        sso_record_t before = record;
+        other.name = "Mallory";
+        other.id[0] ^= (unsigned char)(i == 0);
+        other.oid = i == 1 ? "22222222-2222-4000-8000-333333333333" : other.oid;
+        other.tid = i == 2 ? "22222222-2222-4000-8000-333333333333" : other.tid;
+        assert_false(sso_record_renew(&record, &other));
+        assert_record_equal(&before, &record);
+    }
+}
+
 /* ---- lists and claims ---- */
 
 static void test_list_items_come_back_in_order(void **state)
@@ -734,6 +800,9 @@ int main(void)
         unit_test(test_record_time_rules_hold_at_their_boundaries),
         unit_test(test_record_touched_for_ever_still_ends_after_eight_hours),
         unit_test(test_record_touch_is_due_after_a_tenth_of_the_idle_time),
+        unit_test(test_record_freshness_has_its_bounds),
+        unit_test(test_record_renewed_keeps_its_id_and_its_end),
+        unit_test(test_record_is_not_renewed_by_another_session_or_user),
         unit_test(test_list_items_come_back_in_order),
         unit_test(test_list_joined_has_separators_between_items),
         unit_test(test_list_of_one_item_is_joined_without_a_copy),

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of flow/renewals.c: requests ask and go on, threads renew, results come with a later request. */
+#include "flow/renewals.h"
+
+#include <string.h>
+
+#include <apr_atomic.h>
+#include <apr_thread_proc.h>
+
+#include "unit.h"
+
+#include "site.h"
+
+#define REVALIDATE (5 * SITE_MINUTE)
+
+typedef struct {
+    volatile apr_uint32_t done[SSO_RENEW_ENDED + 1];
+    apr_time_t now;
+} seen_t;
+
+static seen_t seen;
+
+static void begin(void *baton, const sso_site_t *site, apr_pool_t *pool, sso_ctx_t *ret_ctx)
+{
+    (void)site;
+    sso_ctx_init(ret_ctx, pool, ((seen_t *)baton)->now);
+}
+
+static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_record_t *record,
+                 sso_renewal_t outcome)
+{
+    (void)site, (void)ctx, (void)record;
+    apr_atomic_inc32(&((seen_t *)baton)->done[outcome]);
+}
+
+static apr_status_t destroy(void *pool)
+{
+    apr_pool_destroy(pool);
+    return APR_SUCCESS;
+}
+
+/* The invented Entra is called by another thread, so it has memory of its own. */
+static void separate_fake(void)
+{
+    apr_pool_t *pool = NULL;
+    assert_int_equal(apr_pool_create_unmanaged_ex(&pool, NULL, NULL), APR_SUCCESS);
+    apr_pool_cleanup_register(unit_pool, pool, destroy, apr_pool_cleanup_null);
+    site_world->fake->pool = pool;
+}
+
+static sso_renewals_t *renewals_make(void)
+{
+    separate_fake();
+    static const sso_renewals_observer_t observer = {&seen, begin, done};
+    sso_renewals_t *renewals = NULL;
+    memset(&seen, 0, sizeof(seen));
+    assert_rc(SSO_OK, sso_renewals_make(&unit_ctx, unit_pool, 2, &observer, &renewals));
+    return renewals;
+}
+
+static void entra_says(int status, const char *roles)
+{
+    fixture_claim_t *changes = apr_pcalloc(unit_pool, 2 * sizeof(*changes));
+    changes[0] = (fixture_claim_t){"roles", roles};
+    site_world->changes = changes;
+    site_world->scripted = true;
+    site_world->token->status = status;
+    site_world->token->body =
+        status != 200 ? "{\"error\":\"invalid_grant\"}"
+                      : apr_pstrcat(unit_pool, "{\"refresh_token\":\"next\",\"id_token\":\"", site_id_token("unused"),
+                                    "\"}", NULL);
+}
+
+static sso_record_t due_session(void)
+{
+    sso_record_t record;
+    site_browser_t *browser = site_browser();
+    unit_ctx.now = SSO_TEST_NOW;
+    site_world->site.session.freshness = (sso_freshness_t){REVALIDATE, SITE_HOUR};
+    assert_page("/", site_sign_in(browser, "/"));
+    assert_rc(SSO_OK, site_session(browser, &record));
+    unit_ctx.now += REVALIDATE + 1;
+    seen.now = unit_ctx.now;
+    return record;
+}
+
+static void wait_for(sso_renewal_t outcome, apr_uint32_t count)
+{
+    for (int i = 0; i < 1000 && apr_atomic_read32(&seen.done[outcome]) < count; i++) {
+        apr_sleep(apr_time_from_msec(5));
+    }
+    assert_int_equal(apr_atomic_read32(&seen.done[outcome]), count);
+}
+
+/* Asks until the thread has put its result down. */
+static bool ask_until(sso_renewals_t *renewals, sso_record_t *record)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (sso_renewals_ask(renewals, &unit_ctx, &site_world->site, record)) {
+            return true;
+        }
+        apr_sleep(apr_time_from_msec(5));
+    }
+    return false;
+}
+
+static void test_renewals_give_the_result_to_a_later_request(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t record = due_session();
+    sso_record_t before = record;
+    entra_says(200, "[\"admin\"]");
+    assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record));
+    assert_int_equal(record.revalidated, before.revalidated);
+    wait_for(SSO_RENEWED, 1);
+    assert_true(ask_until(renewals, &record));
+    assert_string_equal(sso_list_join(unit_pool, &record.roles, ","), "admin");
+    assert_int_equal(record.revalidated, unit_ctx.now);
+    assert_int_equal(record.ends, before.ends);
+    /* A parallel request with the old cookie gets the same, and nobody asks Entra again. */
+    int calls = site_token_calls();
+    assert_true(ask_until(renewals, &before));
+    assert_int_equal(site_token_calls(), calls);
+}
+
+static void test_renewals_ask_once_for_many_requests(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t record = due_session();
+    entra_says(200, "[\"admin\"]");
+    int calls = site_token_calls();
+    for (int i = 0; i < 200; i++) {
+        sso_record_t copy = record;
+        (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &copy);
+    }
+    wait_for(SSO_RENEWED, 1);
+    assert_int_equal(site_token_calls(), calls + 1);
+}
+
+static void test_renewals_do_not_repeat_what_failed_a_moment_ago(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t record = due_session();
+    entra_says(503, "[]");
+    int calls = site_token_calls();
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record);
+    wait_for(SSO_RENEW_LATER, 1);
+    for (int i = 0; i < 50; i++) {
+        assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record));
+    }
+    assert_int_equal(site_token_calls(), calls + 1);
+}
+
+/* "Come later" from Entra holds for the whole process: other sessions do not ask either, until the time is over. */
+static void test_renewals_pause_when_entra_asks_for_it(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t first = due_session();
+    site_world->scripted = false;
+    sso_record_t second = due_session();
+    entra_says(429, "[]");
+    site_world->token->retry_after_s = 60;
+    int calls = site_token_calls();
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &first);
+    wait_for(SSO_RENEW_LATER, 1);
+    for (int i = 0; i < 50; i++) {
+        assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &second));
+    }
+    assert_int_equal(site_token_calls(), calls + 1);
+    unit_ctx.now += apr_time_from_sec(61);
+    seen.now = unit_ctx.now;
+    for (int i = 0; i < 200 && apr_atomic_read32(&seen.done[SSO_RENEW_LATER]) < 2; i++) {
+        (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &second);
+        apr_sleep(apr_time_from_msec(5));
+    }
+    wait_for(SSO_RENEW_LATER, 2);
+    assert_int_equal(site_token_calls(), calls + 2);
+}
+
+static void test_renewals_refused_end_the_session(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t record = due_session();
+    entra_says(400, "[]");
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record);
+    wait_for(SSO_RENEW_REFUSED, 1);
+    assert_rc(SSO_R_SESSION_ENDED, sso_ended_check(&unit_ctx, site_world->site.ended, record.id));
+}
+
+/* More sessions than there is room for: none is lost, since each asks again with its next request. */
+static void test_renewals_are_bounded(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t record = due_session();
+    entra_says(503, "[]");
+    for (unsigned i = 0; i < 3 * SSO_MAX_RENEWALS; i++) {
+        record.id[0] = (unsigned char)(i >> 8);
+        record.id[1] = (unsigned char)i;
+        assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record));
+    }
+    assert_true(apr_atomic_read32(&seen.done[SSO_RENEW_LATER]) <= SSO_MAX_RENEWALS);
+}
+
+static void test_renewals_of_a_pool_that_ends_wait_for_what_runs(void **state)
+{
+    (void)state;
+    static const sso_renewals_observer_t observer = {&seen, begin, done};
+    sso_renewals_t *renewals = NULL;
+    apr_pool_t *pool;
+    memset(&seen, 0, sizeof(seen));
+    separate_fake();
+    apr_pool_create(&pool, unit_pool);
+    assert_rc(SSO_OK, sso_renewals_make(&unit_ctx, pool, 2, &observer, &renewals));
+    sso_record_t record = due_session();
+    entra_says(200, "[\"admin\"]");
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record);
+    apr_pool_destroy(pool);
+    apr_uint32_t after = apr_atomic_read32(&seen.done[SSO_RENEWED]);
+    apr_sleep(apr_time_from_msec(50));
+    assert_int_equal(apr_atomic_read32(&seen.done[SSO_RENEWED]), after);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        site_test(test_renewals_give_the_result_to_a_later_request),
+        site_test(test_renewals_ask_once_for_many_requests),
+        site_test(test_renewals_do_not_repeat_what_failed_a_moment_ago),
+        site_test(test_renewals_pause_when_entra_asks_for_it),
+        site_test(test_renewals_refused_end_the_session),
+        site_test(test_renewals_are_bounded),
+        site_test(test_renewals_of_a_pool_that_ends_wait_for_what_runs),
+    };
+    return site_run(tests);
+}
