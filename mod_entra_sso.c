@@ -25,8 +25,10 @@ static void register_hooks(apr_pool_t *pool)
     /* Before mod_watchdog starts its threads in a process, since these use what is made here. */
     ap_hook_child_init(sso_lifecycle_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
-    /* Before every other module: what a client must not say is gone before anybody can believe it. */
-    ap_hook_post_read_request(sso_hook_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before every other module: what a client must not say is gone before anybody can believe it. mod_log_forensic
+     * hooks as early, and writes down all that it finds. */
+    static const char *const after_us[] = {"mod_log_forensic.c", NULL};
+    ap_hook_post_read_request(sso_hook_post_read_request, NULL, after_us, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy, mod_rewrite and mod_alias: the callback is ours whatever they map. */
     ap_hook_pre_translate_name(sso_hook_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(sso_hook_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
@@ -42,6 +44,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(sso_hook_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy's handler. */
     ap_hook_handler(sso_hook_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before every log of requests. */
+    ap_hook_log_transaction(sso_hook_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
 /* The one symbol that httpd looks up; everything else is hidden. */

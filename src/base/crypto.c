@@ -10,10 +10,14 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <openssl/objects.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -22,6 +26,12 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+
+#define COORDINATE_BYTES 32
+#define POINT_BYTES (1 + 2 * COORDINATE_BYTES) /* uncompressed: 4 | x | y */
+/* What the derived keys stand for; raised, the number makes other key pairs of the same secrets. */
+#define SCALAR_INFO_HIGH "entra-sso P-256 scalar 1 high"
+#define SCALAR_INFO_LOW "entra-sso P-256 scalar 1 low"
 
 /* One context for each direction: a context that changed its direction would be built anew by OpenSSL. */
 typedef struct {
@@ -44,6 +54,13 @@ struct sso_certificate_t {
     EVP_PKEY *key;
     const char *thumbprint;
     apr_time_t expires;
+};
+
+struct sso_signing_key_t {
+    EVP_PKEY *key;
+    const char *x;
+    const char *y;
+    const char *id;
 };
 
 /* Errors must not stay in OpenSSL's queue: mod_ssl on the same thread would take them for its own. */
@@ -401,4 +418,141 @@ sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const
     *ret_sig = sig;
     *ret_sig_len = sig_len;
     return SSO_OK;
+}
+
+/* SECURITY: FIPS 186-5 A.2.1, key pairs by extra random bits: d = (c mod (n - 1)) + 1. c has 512 bits for an order of
+ * 256, so the scalar is nearer to uniform than anybody could tell, it is never 0 nor n, and nothing is tried again. */
+static bool scalar_reduce(const unsigned char *wide, int len, const EC_GROUP *group, BIGNUM *ret_scalar)
+{
+    BN_CTX *scratch = BN_CTX_secure_new();
+    BIGNUM *c = BN_secure_new();
+    BIGNUM *most = BN_dup(EC_GROUP_get0_order(group));
+    bool ok = scratch && c && most && BN_bin2bn(wide, len, c) && BN_sub_word(most, 1) == 1;
+    if (ok) {
+        BN_set_flags(c, BN_FLG_CONSTTIME);
+        ok = BN_mod(ret_scalar, c, most, scratch) == 1 && BN_add_word(ret_scalar, 1) == 1;
+    }
+    BN_clear_free(c);
+    BN_free(most);
+    BN_CTX_free(scratch);
+    return ok;
+}
+
+static sso_rc scalar_derive(sso_ctx_t *ctx, const unsigned char secret[static SSO_KEY_BYTES], const EC_GROUP *group,
+                            BIGNUM *ret_scalar)
+{
+    unsigned char wide[2 * SSO_KEY_BYTES];
+    sso_rc rc = sso_derive_key(ctx, secret, SCALAR_INFO_HIGH, wide);
+    if (rc == SSO_OK) {
+        rc = sso_derive_key(ctx, secret, SCALAR_INFO_LOW, wide + SSO_KEY_BYTES);
+    }
+    if (rc == SSO_OK && !scalar_reduce(wide, sizeof(wide), group, ret_scalar)) {
+        rc = openssl_fail(ctx, SSO_R_CRYPTO, "the scalar of a signing key");
+    }
+    sso_wipe(wide, sizeof(wide));
+    return rc;
+}
+
+static bool point_of(const EC_GROUP *group, const BIGNUM *scalar, unsigned char ret_point[static POINT_BYTES])
+{
+    EC_POINT *point = EC_POINT_new(group);
+    bool ok =
+        point && EC_POINT_mul(group, point, scalar, NULL, NULL, NULL) == 1 &&
+        EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, ret_point, POINT_BYTES, NULL) == POINT_BYTES;
+    EC_POINT_free(point);
+    return ok;
+}
+
+static EVP_PKEY *p256_pair(const BIGNUM *scalar, unsigned char point[static POINT_BYTES])
+{
+    unsigned char native[COORDINATE_BYTES]; /* OSSL_PARAM has the machine's byte order */
+    char name[] = "P-256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, sizeof(native)),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, POINT_BYTES),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    bool ok = maker && BN_bn2nativepad(scalar, native, sizeof(native)) == sizeof(native) &&
+              EVP_PKEY_fromdata_init(maker) == 1 &&
+              EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, (OSSL_PARAM *)(uintptr_t)params) == 1;
+    EVP_PKEY_CTX_free(maker);
+    sso_wipe(native, sizeof(native));
+    return ok ? key : NULL;
+}
+
+static void signing_key_publish(apr_pool_t *pool, const unsigned char point[static POINT_BYTES], sso_signing_key_t *key)
+{
+    key->x = sso_base64url(pool, point + 1, COORDINATE_BYTES);
+    key->y = sso_base64url(pool, point + 1 + COORDINATE_BYTES, COORDINATE_BYTES);
+    /* RFC 7638 3.2: the required members alone, in the order of their names, no blanks. */
+    const char *canonical =
+        apr_psprintf(pool, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", key->x, key->y);
+    unsigned char digest[SSO_SHA256_BYTES];
+    sso_sha256(canonical, strlen(canonical), digest);
+    key->id = sso_base64url(pool, digest, sizeof(digest));
+}
+
+sso_rc sso_signing_key_derive(sso_ctx_t *ctx, apr_pool_t *pool, const unsigned char secret[static SSO_KEY_BYTES],
+                              const sso_signing_key_t **ret_key)
+{
+    unsigned char point[POINT_BYTES];
+    EVP_PKEY *pair = NULL;
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    BIGNUM *scalar = BN_secure_new();
+    sso_rc rc = group && scalar ? scalar_derive(ctx, secret, group, scalar)
+                                : openssl_fail(ctx, SSO_R_CRYPTO, "OpenSSL has no P-256");
+    if (rc == SSO_OK && (!point_of(group, scalar, point) || !(pair = p256_pair(scalar, point)))) {
+        rc = openssl_fail(ctx, SSO_R_CRYPTO, "a signing key on P-256");
+    }
+    BN_clear_free(scalar);
+    EC_GROUP_free(group);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    apr_pool_cleanup_register(pool, pair, private_key_cleanup, apr_pool_cleanup_null);
+    sso_signing_key_t *key = apr_pcalloc(pool, sizeof(*key));
+    key->key = pair;
+    signing_key_publish(pool, point, key);
+    *ret_key = key;
+    return SSO_OK;
+}
+
+const char *sso_signing_key_x(const sso_signing_key_t *key)
+{
+    return key->x;
+}
+
+const char *sso_signing_key_y(const sso_signing_key_t *key)
+{
+    return key->y;
+}
+
+const char *sso_signing_key_id(const sso_signing_key_t *key)
+{
+    return key->id;
+}
+
+/* OpenSSL gives the DER form; a JWS has the two numbers side by side (RFC 7518 3.4). */
+static bool signature_unwrap(const unsigned char *der, size_t len, unsigned char ret_sig[static SSO_ES256_BYTES])
+{
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
+    bool ok = sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_sig, COORDINATE_BYTES) == COORDINATE_BYTES &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret_sig + COORDINATE_BYTES, COORDINATE_BYTES) == COORDINATE_BYTES;
+    ECDSA_SIG_free(sig);
+    return ok;
+}
+
+sso_rc sso_signing_key_sign(sso_ctx_t *ctx, const sso_signing_key_t *key, const void *data, apr_size_t len,
+                            unsigned char ret_sig[static SSO_ES256_BYTES])
+{
+    unsigned char der[96]; /* 72 at most on P-256 */
+    size_t der_len = sizeof(der);
+    EVP_MD_CTX *md_ctx = EVP_MD_CTX_new();
+    bool ok = process.ready && md_ctx && EVP_DigestSignInit(md_ctx, NULL, process.sha256, NULL, key->key) == 1 &&
+              EVP_DigestSign(md_ctx, der, &der_len, data, len) == 1 && signature_unwrap(der, der_len, ret_sig);
+    EVP_MD_CTX_free(md_ctx);
+    return ok ? SSO_OK : openssl_fail(ctx, SSO_R_CRYPTO, "ES256");
 }

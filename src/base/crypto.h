@@ -8,6 +8,7 @@
 #define SSO_NONCE_BYTES 12
 #define SSO_TAG_BYTES 16
 #define SSO_SHA256_BYTES 32
+#define SSO_ES256_BYTES 64
 
 /* Fetches the algorithms once, before threads start. Idempotent in a process. SSO_R_CRYPTO when OpenSSL has no
  * AES-256-GCM or SHA-256. The pool must not outlive the code (a loaded module's): its cleanup frees everything. */
@@ -49,3 +50,17 @@ apr_time_t sso_certificate_expires(const sso_certificate_t *cert);
 /* PS256 (RFC 7518 3.5) over data; the signature in pool of ctx. */
 sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const void *data, apr_size_t len,
                             const unsigned char **ret_sig, apr_size_t *ret_sig_len) SSO_MUST_USE;
+
+/* An ECDSA key pair on P-256, for assertions to backends. Lives in pool; the private part is freed with it, and no call
+ * gives it out. Signing with it is safe for all threads. */
+typedef struct sso_signing_key_t sso_signing_key_t;
+/* The pair of this secret: the same on every node that has it. SSO_R_CRYPTO. */
+sso_rc sso_signing_key_derive(sso_ctx_t *ctx, apr_pool_t *pool, const unsigned char secret[static SSO_KEY_BYTES],
+                              const sso_signing_key_t **ret_key) SSO_MUST_USE;
+/* The public point, base64url of 32 bytes each, and the thumbprint of RFC 7638. Live with the key. */
+const char *sso_signing_key_x(const sso_signing_key_t *key);
+const char *sso_signing_key_y(const sso_signing_key_t *key);
+const char *sso_signing_key_id(const sso_signing_key_t *key);
+/* ES256 (RFC 7518 3.4) over data: R and S of 32 bytes each. SSO_R_CRYPTO. */
+sso_rc sso_signing_key_sign(sso_ctx_t *ctx, const sso_signing_key_t *key, const void *data, apr_size_t len,
+                            unsigned char ret_sig[static SSO_ES256_BYTES]) SSO_MUST_USE;

@@ -254,6 +254,20 @@ void sso_json_set_list(sso_json_writer_t *object, const char *name, const char *
     set_member(object, name, list);
 }
 
+sso_json_writer_t *sso_json_add_object(sso_json_writer_t *object, const char *name)
+{
+    if (!json_is_array(json_object_get(object->root, name))) {
+        set_member(object, name, json_array());
+    }
+    sso_json_writer_t *added = apr_palloc(object->pool, sizeof(*added));
+    added->pool = object->pool;
+    added->root = json_object(); /* the list owns it */
+    check_memory(object->pool, added->root != NULL);
+    int rv = json_array_append_new(json_object_get(object->root, name), added->root);
+    check_memory(object->pool, rv == 0);
+    return added;
+}
+
 const char *sso_json_print(apr_pool_t *pool, const sso_json_writer_t *object)
 {
     /* Measured, then written straight into the pool: no buffer of jansson's is left to free or to wipe. */

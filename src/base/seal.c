@@ -33,9 +33,13 @@ static const char *const purpose_info[SSO_PURPOSE_COUNT] = {
     [SSO_PURPOSE_IDENTITY] = "entra-sso identity 1", [SSO_PURPOSE_POST] = "entra-sso post 1",
 };
 
+/* No purpose of sealing: what is derived by it seals nothing, it becomes a key pair. */
+static const char signing_info[] = "entra-sso assertion 1";
+
 typedef struct {
     unsigned char id[KEY_ID_BYTES];
     unsigned char derived[SSO_PURPOSE_COUNT][SSO_KEY_BYTES];
+    const sso_signing_key_t *signing;
 } ring_key_t;
 
 struct sso_keyring_t {
@@ -233,7 +237,19 @@ static sso_rc masters_check(sso_ctx_t *ctx, const masters_t *masters, const char
     return SSO_OK;
 }
 
-static sso_rc ring_derive(sso_ctx_t *ctx, const masters_t *masters, sso_keyring_t *ring)
+static sso_rc signing_derive(sso_ctx_t *ctx, apr_pool_t *pool, const unsigned char master[static SSO_KEY_BYTES],
+                             const sso_signing_key_t **ret_key)
+{
+    unsigned char secret[SSO_KEY_BYTES];
+    sso_rc rc = sso_derive_key(ctx, master, signing_info, secret);
+    if (rc == SSO_OK) {
+        rc = sso_signing_key_derive(ctx, pool, secret, ret_key);
+    }
+    sso_wipe(secret, sizeof(secret));
+    return rc;
+}
+
+static sso_rc ring_derive(sso_ctx_t *ctx, apr_pool_t *pool, const masters_t *masters, sso_keyring_t *ring)
 {
     for (int i = 0; i < masters->count; i++) {
         memcpy(ring->keys[i].id, masters->ids[i], KEY_ID_BYTES);
@@ -242,6 +258,10 @@ static sso_rc ring_derive(sso_ctx_t *ctx, const masters_t *masters, sso_keyring_
             if (rc != SSO_OK) {
                 return rc;
             }
+        }
+        sso_rc rc = signing_derive(ctx, pool, masters->keys[i], &ring->keys[i].signing);
+        if (rc != SSO_OK) {
+            return rc;
         }
     }
     ring->count = masters->count;
@@ -258,7 +278,7 @@ static sso_rc ring_parse(sso_ctx_t *ctx, apr_pool_t *pool, char *text, const cha
     if (rc == SSO_OK) {
         sso_keyring_t *ring = apr_pcalloc(pool, sizeof(*ring));
         sso_wipe_later(pool, ring, sizeof(*ring));
-        rc = ring_derive(ctx, &masters, ring);
+        rc = ring_derive(ctx, pool, &masters, ring);
         if (rc == SSO_OK) {
             *ret_ring = ring;
         }
@@ -292,6 +312,14 @@ sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_
 
 int sso_keyring_size(const sso_keyring_t *ring)
 {
+    return ring->count;
+}
+
+int sso_keyring_signing_keys(const sso_keyring_t *ring, const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS])
+{
+    for (int i = 0; i < ring->count; i++) {
+        ret_keys[i] = ring->keys[i].signing;
+    }
     return ring->count;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/crypto.h"
+#include "base/limits.h"
 #include "base/result.h"
 
 /* A sealed record, before base64url:  version 1 | key id 4 | nonce 12 | ciphertext | tag 16 */
@@ -32,6 +33,9 @@ sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_
 sso_rc sso_keyring_make(sso_ctx_t *ctx, const char *path, bool *ret_made) SSO_MUST_USE;
 /* Number of keys. */
 int sso_keyring_size(const sso_keyring_t *ring);
+/* The key pairs that the ring's keys derive for signing assertions, all of one moment: the first signs, all are
+ * published. Gives their number. They live with the ring. */
+int sso_keyring_signing_keys(const sso_keyring_t *ring, const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS]);
 
 /* Seals data for purpose and binding; base64url text in ctx->pool. Errors: SSO_R_RANDOM, SSO_R_CRYPTO. */
 sso_rc sso_seal(sso_ctx_t *ctx, const sso_keyring_t *ring, sso_purpose_t purpose,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compact JWS: judges a header before anything trusts it, verifies RS256 through cjose, signs client assertions; it
+/* Compact JWS: judges a header before anything trusts it, verifies RS256 through cjose, signs assertions; it
  * never takes an algorithm or a key from the token. */
 #include "entra/jwt.h"
 
@@ -245,6 +245,24 @@ sso_rc sso_jwt_verify(sso_ctx_t *ctx, const sso_jwt_t *jwt, const sso_jwk_t *jwk
     return SSO_OK;
 }
 
+/* Signing does without cjose, which would want the private numbers themselves: no key leaves base/crypto.c. What is
+ * signed and the signature are only put together here. */
+static const char *signing_input(apr_pool_t *pool, const sso_json_writer_t *header, const sso_json_writer_t *claims)
+{
+    const char *header_text = sso_json_print(pool, header);
+    const char *claims_text = sso_json_print(pool, claims);
+    return apr_pstrcat(pool, sso_base64url(pool, header_text, strlen(header_text)), ".",
+                       sso_base64url(pool, claims_text, strlen(claims_text)), NULL);
+}
+
+/* The token is a credential for minutes, so it is wiped; its parts before the signature prove nothing. */
+static const char *token_join(apr_pool_t *pool, const char *input, const unsigned char *sig, apr_size_t len)
+{
+    char *token = apr_pstrcat(pool, input, ".", sso_base64url(pool, sig, len), NULL);
+    sso_wipe_later(pool, token, strlen(token));
+    return token;
+}
+
 sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const sso_json_writer_t *claims,
                     const char **ret_token)
 {
@@ -252,19 +270,28 @@ sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const sso_jso
     sso_json_set_text(header, "alg", "PS256");
     sso_json_set_text(header, "typ", "JWT");
     sso_json_set_text(header, "x5t#S256", sso_certificate_thumbprint(cert));
-    const char *header_text = sso_json_print(ctx->pool, header);
-    const char *claims_text = sso_json_print(ctx->pool, claims);
-    const char *input = apr_pstrcat(ctx->pool, sso_base64url(ctx->pool, header_text, strlen(header_text)), ".",
-                                    sso_base64url(ctx->pool, claims_text, strlen(claims_text)), NULL);
+    const char *input = signing_input(ctx->pool, header, claims);
     const unsigned char *sig;
     apr_size_t sig_len;
     sso_rc rc = sso_certificate_sign(ctx, cert, input, strlen(input), &sig, &sig_len);
-    if (rc != SSO_OK) {
-        return rc;
+    if (rc == SSO_OK) {
+        *ret_token = token_join(ctx->pool, input, sig, sig_len);
     }
-    /* The token is a credential for minutes, so it is wiped; its parts before the signature prove nothing. */
-    char *token = apr_pstrcat(ctx->pool, input, ".", sso_base64url(ctx->pool, sig, sig_len), NULL);
-    sso_wipe_later(ctx->pool, token, strlen(token));
-    *ret_token = token;
-    return SSO_OK;
+    return rc;
+}
+
+sso_rc sso_jwt_sign_es256(sso_ctx_t *ctx, const sso_signing_key_t *key, const sso_json_writer_t *claims,
+                          const char **ret_token)
+{
+    sso_json_writer_t *header = sso_json_object_make(ctx->pool);
+    sso_json_set_text(header, "alg", "ES256");
+    sso_json_set_text(header, "typ", "JWT");
+    sso_json_set_text(header, "kid", sso_signing_key_id(key));
+    const char *input = signing_input(ctx->pool, header, claims);
+    unsigned char sig[SSO_ES256_BYTES];
+    sso_rc rc = sso_signing_key_sign(ctx, key, input, strlen(input), sig);
+    if (rc == SSO_OK) {
+        *ret_token = token_join(ctx->pool, input, sig, sizeof(sig));
+    }
+    return rc;
 }

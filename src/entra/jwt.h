@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compact JWS (RFC 7515): parse, verify RS256, sign client assertions. The only file that knows cjose. */
+/* Compact JWS (RFC 7515): parse, verify RS256, sign assertions. The only file that knows cjose. */
 #pragma once
 
 #include "base/crypto.h"
@@ -35,3 +35,7 @@ sso_rc sso_jwt_verify(sso_ctx_t *ctx, const sso_jwt_t *jwt, const sso_jwk_t *jwk
  * credentials). In ctx->pool; wiped with it. */
 sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const sso_json_writer_t *claims,
                     const char **ret_token) SSO_MUST_USE;
+
+/* A compact JWS with {"alg":"ES256","typ":"JWT","kid":...} over claims, for backends. In ctx->pool; wiped with it. */
+sso_rc sso_jwt_sign_es256(sso_ctx_t *ctx, const sso_signing_key_t *key, const sso_json_writer_t *claims,
+                          const char **ret_token) SSO_MUST_USE;

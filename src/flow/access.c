@@ -9,6 +9,18 @@ static bool accepts_html(const char *accept)
     return strstr(accept, "text/html") != NULL || strstr(accept, "application/xhtml+xml") != NULL;
 }
 
+/* What a browser opens as a page or shows in a frame of one. */
+static bool is_document(const sso_request_t *request)
+{
+    static const char *const DOCUMENTS[] = {"document", "iframe", "frame", "embed", "object"};
+    for (size_t i = 0; i < sizeof(DOCUMENTS) / sizeof(DOCUMENTS[0]); i++) {
+        if (sso_request_header_is(request, "Sec-Fetch-Dest", DOCUMENTS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sso_request_is_navigation(const sso_request_t *request)
 {
     if (*sso_request_header(request, "X-Requested-With") != '\0' || *sso_request_header(request, "Upgrade") != '\0' ||
@@ -17,6 +29,9 @@ bool sso_request_is_navigation(const sso_request_t *request)
     }
     if (*sso_request_header(request, "Sec-Fetch-Mode") != '\0') {
         return sso_request_header_is(request, "Sec-Fetch-Mode", "navigate");
+    }
+    if (*sso_request_header(request, "Sec-Fetch-Dest") != '\0') {
+        return is_document(request);
     }
     return accepts_html(sso_request_header(request, "Accept"));
 }

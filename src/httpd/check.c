@@ -157,8 +157,10 @@ int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         if (must || says_anything(s)) {
             int found = sso_site_prepare(pconf, s, !must);
             faults += must ? found : 0;
-            faults += must && merges_trailers(s, ptemp) ? 1 : 0;
-            any = any || sso_config_server(s)->site != NULL;
+            /* A .htaccess may make use of what is right by chance, so it is judged as well. */
+            bool usable = sso_config_server(s)->site != NULL;
+            faults += (must || usable) && merges_trailers(s, ptemp) ? 1 : 0;
+            any = any || usable;
         }
     }
     if (any && ap_find_linked_module("mod_watchdog.c") == NULL) {

@@ -76,6 +76,7 @@ void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->claims = join_texts(pool, outer->claims, inner->claims);
     config->groups = join_texts(pool, outer->groups, inner->groups);
     config->names = join_texts(pool, outer->names, inner->names);
+    config->signs = outer->signs || inner->signs;
     return config;
 }
 

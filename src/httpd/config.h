@@ -50,9 +50,12 @@ typedef struct {
     sso_value_t option[SSO_SERVER_OPTIONS];
     apr_array_header_t *claims; /* const char *: named by any template of this server */
     apr_array_header_t *groups; /* const char *: named by any Require entra-group or EntraRole of this server */
-    apr_array_header_t *names;  /* const char *: request headers and variables that any EntraHeader or EntraEnv sets */
-    sso_site_config_t *site;    /* made after the configuration is read; NULL when this server has no Entra */
-    bool used;                  /* AuthType Entra stands somewhere in it */
+    /* const char *: request headers and variables that any EntraHeader, EntraEnv or EntraHeaders sets; '*' at the end
+     * stands for any rest */
+    apr_array_header_t *names;
+    sso_site_config_t *site; /* made after the configuration is read; NULL when this server has no Entra */
+    bool used;               /* AuthType Entra stands somewhere in it */
+    bool signs;              /* EntraSignedIdentity on stands somewhere in it */
 } sso_server_config_t;
 
 typedef struct {
@@ -67,7 +70,7 @@ typedef struct {
 } sso_remote_user_t;
 
 typedef enum { SSO_ENCODING_UTF8, SSO_ENCODING_LATIN1, SSO_ENCODING_PERCENT, SSO_ENCODING_BASE64 } sso_encoding_t;
-typedef enum { SSO_HEADERS_DEFAULT, SSO_HEADERS_NONE } sso_header_set_t;
+typedef enum { SSO_HEADERS_DEFAULT, SSO_HEADERS_EASYAUTH, SSO_HEADERS_NONE } sso_header_set_t;
 
 /* One EntraHeader or EntraEnv line. */
 typedef struct {

@@ -260,9 +260,17 @@ static const char *parse_choice(apr_pool_t *pool, const char *text, const char *
     return apr_psprintf(pool, "'%s' is unknown; write one of %s", text, all);
 }
 
+static const char *parse_FLAG(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    static const char *const WORDS[] = {"off", "on", NULL};
+    (void)argc;
+    return parse_choice(pool, argv[0], WORDS, &value->choice);
+}
+
+/* In the order of sso_header_set_t. */
 static const char *parse_HEADER_SET(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
-    static const char *const WORDS[] = {"default", "none", NULL};
+    static const char *const WORDS[] = {"default", "easyauth", "none", NULL};
     (void)argc;
     return parse_choice(pool, argv[0], WORDS, &value->choice);
 }
@@ -318,6 +326,9 @@ static const char *parse_HEADER(apr_pool_t *pool, int argc, const char *const ar
     }
     if (*argv[0] == '\0' || is_reserved_header(argv[0])) {
         return apr_psprintf(pool, "the header '%s' frames the request and cannot carry a claim", argv[0]);
+    }
+    if (apr_cstr_casecmp(argv[0], "X-Entra-Assertion") == 0) {
+        return "X-Entra-Assertion is what EntraSignedIdentity on signs, and nothing else; write another name";
     }
     return add_item(pool, value, argv[0], argv[1], (sso_encoding_t)encoding);
 }
@@ -430,6 +441,12 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
         const sso_export_item_t *item = &items[value->items->nelts - 1];
         sso_template_claims(item->template, server->claims);
         APR_ARRAY_PUSH(server->names, const char *) = item->name;
+    } else if (row->parse == parse_HEADER_SET && value->choice == SSO_HEADERS_EASYAUTH) {
+        /* SECURITY: more than we set, since applications of App Service believe all of these. */
+        APR_ARRAY_PUSH(server->names, const char *) = "X-MS-CLIENT-PRINCIPAL*";
+        APR_ARRAY_PUSH(server->names, const char *) = "X-MS-TOKEN-AAD-*";
+    } else if (!row->server && row->index == SSO_DIR_SIGNED_IDENTITY) {
+        server->signs = server->signs || value->choice == 1;
     } else if (row->parse == parse_ROLE_MAP) {
         const sso_role_map_t *const *maps = (const void *)value->items->elts;
         const apr_array_header_t *rules = maps[value->items->nelts - 1]->rules;

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "flow/assertion.h"
 #include "flow/frontchannel.h"
 #include "flow/signin.h"
 #include "flow/signout.h"
@@ -70,13 +71,20 @@ static int serve_frontchannel(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx
 
 static void set_list(sso_json_writer_t *object, apr_pool_t *pool, const char *name, const sso_list_t *list)
 {
-    const char **items = apr_pcalloc(pool, (list->count + 1) * sizeof(*items));
-    apr_size_t at = 0;
-    apr_size_t count = 0;
-    for (const char *item = sso_list_next(list, &at); item != NULL; item = sso_list_next(list, &at)) {
-        items[count++] = item;
-    }
+    apr_size_t count;
+    const char *const *items = sso_list_items(pool, list, &count);
     sso_json_set_list(object, name, items, count);
+}
+
+static int refuse_method(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request,
+                         const char *allow)
+{
+    sso_answer_t answer;
+    sso_answer_init(&answer, r->pool);
+    answer.allow = allow;
+    (void)sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(r->pool, request->method));
+    sso_answer_fault(&answer, "/");
+    return sso_pages_send(r, visit, ctx, &answer);
 }
 
 /* For single-page applications. It never writes a cookie, so a polling tab does not keep a session alive. */
@@ -85,12 +93,7 @@ static int serve_session(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, con
     const sso_record_t *record = &visit->record;
     apr_interval_time_t idle = visit->site->site.session.idle;
     if (strcmp(request->method, "GET") != 0) {
-        sso_answer_t answer;
-        sso_answer_init(&answer, r->pool);
-        answer.allow = "GET";
-        (void)sso_fail(ctx, SSO_R_CALLBACK_METHOD, "%s", sso_printable(r->pool, request->method));
-        sso_answer_fault(&answer, "/");
-        return sso_pages_send(r, visit, ctx, &answer);
+        return refuse_method(r, visit, ctx, request, "GET");
     }
     if (!sso_visit_has_session(r, visit)) {
         if (sso_reason(visit->fault.rc)->class == SSO_CLASS_LATER) {
@@ -116,13 +119,31 @@ static int serve_session(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, con
     return sso_pages_json(r, sso_json_print(r->pool, json));
 }
 
+static int refuse_unknown(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    (void)sso_fail(ctx, SSO_R_ENDPOINT_UNKNOWN, "%s", sso_printable(r->pool, visit->endpoint));
+    return sso_pages_refuse(r, visit, ctx, "/");
+}
+
+/* For backends, which have no session. */
+static int serve_keys(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    if (!visit->site->signs) {
+        return refuse_unknown(r, visit, ctx);
+    }
+    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+        return refuse_method(r, visit, ctx, request, "GET, HEAD");
+    }
+    return sso_pages_keys(r, sso_assertion_keys(r->pool, visit->site->site.session.keyring));
+}
+
 static const struct {
     const char *path;
     serve_t *serve;
 } ENDPOINTS[] = {
     {"callback", serve_callback}, {"frontchannel-logout", serve_frontchannel},
-    {"login", serve_login},       {"logout", serve_logout},
-    {"session", serve_session},
+    {"keys", serve_keys},         {"login", serve_login},
+    {"logout", serve_logout},     {"session", serve_session},
 };
 
 const char *sso_endpoint_of(const sso_site_t *site, const char *path)
@@ -148,6 +169,5 @@ int sso_endpoint_serve(request_rec *r, sso_visit_t *visit)
             return ENDPOINTS[i].serve(r, visit, &ctx, &request);
         }
     }
-    (void)sso_fail(&ctx, SSO_R_ENDPOINT_UNKNOWN, "%s", sso_printable(r->pool, visit->endpoint));
-    return sso_pages_refuse(r, visit, &ctx, "/");
+    return refuse_unknown(r, visit, &ctx);
 }

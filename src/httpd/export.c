@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "httpd/attest.h"
 
 /* The first group of a match, or the whole of it; or the replacement with $0..$9 filled in. */
 static const char *apply_regex(request_rec *r, const sso_remote_user_t *user, const char *name)
@@ -134,15 +135,25 @@ static void set_items(request_rec *r, const sso_value_t *option, const sso_recor
 sso_rc sso_export_identity(request_rec *r, sso_ctx_t *ctx, sso_visit_t *visit)
 {
     const sso_dir_config_t *dir = sso_config_dir(r);
+    int set = dir->option[SSO_DIR_HEADERS].choice;
     const char *separator = dir->option[SSO_DIR_LIST_SEPARATOR].first;
     const char *user = sso_export_user(r, visit);
     if (user == NULL) {
         return sso_fail(ctx, SSO_R_IDENTITY_USER, "user with oid %s", visit->record.oid);
     }
-    r->user = apr_pstrdup(r->pool, user);
+    user = apr_pstrdup(r->pool, user);
+    const sso_list_t *roles = sso_export_roles(r, visit);
+    const sso_subject_t subject = {&visit->record, roles, user};
+    sso_rc rc = sso_attest_assertion(r, ctx, visit, &subject);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    r->user = (char *)(apr_uintptr_t)user;
     r->ap_auth_type = apr_pstrdup(r->pool, "Entra");
-    set_defaults(r, &visit->record, sso_export_roles(r, visit),
-                 dir->option[SSO_DIR_HEADERS].choice == SSO_HEADERS_DEFAULT, separator);
+    set_defaults(r, &visit->record, roles, set == SSO_HEADERS_DEFAULT, separator);
+    if (set == SSO_HEADERS_EASYAUTH) {
+        sso_attest_principal(r, ctx, &subject);
+    }
     set_items(r, &dir->option[SSO_DIR_HEADER], &visit->record, separator, r->headers_in);
     set_items(r, &dir->option[SSO_DIR_ENV], &visit->record, separator, r->subprocess_env);
     return SSO_OK;

@@ -12,6 +12,7 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <http_vhost.h>
 
 #include <apr_cstr.h>
 #include <apr_strings.h>
@@ -20,6 +21,7 @@
 #include "flow/signin.h"
 #include "httpd/endpoints.h"
 #include "httpd/export.h"
+#include "httpd/hide.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
 #include "httpd/visit.h"
@@ -38,24 +40,40 @@ static bool is_first(const request_rec *r)
     return r->main == NULL && r->prev == NULL;
 }
 
-/* SECURITY: an endpoint's query holds the authorization code. It moves into the visit, out of everything that a log
- * format, a status page or another module could print. */
-static void hide_query(request_rec *r, sso_visit_t *visit)
+/* httpd refused the request before any hook could see it; here it comes to the page that says so, with its query. */
+static void hide_from_error_document(request_rec *r)
 {
-    visit->query = r->args;
-    if (r->args == NULL) {
-        return;
+    sso_hide_refused(r->prev);
+    r->the_request = r->prev->the_request;
+}
+
+/* mod_http2 makes the first stream of an upgraded connection of what is in this request, and session and code are no
+ * longer in it. An offer to upgrade may be left alone (RFC 9110, 7.8). */
+static void decline_http2_upgrade(request_rec *r)
+{
+    const char *offer = apr_table_get(r->headers_in, "Upgrade");
+    if (offer != NULL && ap_find_token(r->pool, offer, "h2c")) {
+        apr_table_unset(r->headers_in, "Upgrade");
     }
-    r->args = NULL;
-    r->parsed_uri.query = NULL;
-    r->unparsed_uri = apr_pstrdup(r->pool, r->uri);
-    const char *protocol = strrchr(r->the_request, ' ');
-    r->the_request = apr_pstrcat(r->pool, r->method, " ", r->uri, protocol == NULL ? "" : protocol, NULL);
+}
+
+/* A request of a forward proxy's client names its host in the request line; mod_proxy looks at it only after us. */
+static bool is_for_another(request_rec *r, const sso_site_t *site)
+{
+    const char *host = r->parsed_uri.hostname;
+    if (host == NULL || apr_cstr_casecmp(host, site->origin->host) == 0) {
+        return false;
+    }
+    apr_port_t port = r->parsed_uri.port_str != NULL ? r->parsed_uri.port : ap_default_port(r);
+    return ap_matches_request_vhost(r, host, port) == 0;
 }
 
 int sso_hook_post_read_request(request_rec *r)
 {
     sso_site_config_t *site = sso_config_server(r->server)->site;
+    if (r->prev != NULL && sso_visit_get(r) == NULL && ap_is_HTTP_ERROR(r->prev->status)) {
+        hide_from_error_document(r);
+    }
     if (site == NULL || r->main != NULL) {
         return DECLINED;
     }
@@ -65,8 +83,15 @@ int sso_hook_post_read_request(request_rec *r)
         return DECLINED;
     }
     sso_visit_t *visit = sso_visit_begin(r, site);
-    if (r->proxyreq == PROXYREQ_NONE && (visit->endpoint = sso_endpoint_of(&site->site, r->parsed_uri.path)) != NULL) {
-        hide_query(r, visit);
+    const char *endpoint = is_for_another(r, &site->site) ? NULL : sso_endpoint_of(&site->site, r->parsed_uri.path);
+    if (endpoint != NULL) {
+        /* A copy: httpd will decode and normalise the path where it lies. */
+        visit->endpoint = apr_pstrdup(r->pool, endpoint);
+        /* SECURITY: the query of the callback is the authorization code. */
+        visit->query = sso_hide_query(r);
+    }
+    if (visit->endpoint != NULL || visit->cookies.session_parts != 0) {
+        decline_http2_upgrade(r);
     }
     return DECLINED;
 }
@@ -94,6 +119,12 @@ int sso_hook_map_to_storage(request_rec *r)
 
 int sso_hook_access_checker_ex(request_rec *r)
 {
+    const sso_visit_t *visit = sso_visit_get(r);
+    if (r->main != NULL && visit != NULL) {
+        /* httpd asks here about a subrequest of other sections than its main request's, whose headers it has. What
+         * these were told must not count as said for the others. */
+        sso_scrub_subrequest(r, visit->site->scrub);
+    }
     return endpoint_visit(r) == NULL ? DECLINED : OK;
 }
 
@@ -257,6 +288,14 @@ int sso_hook_fixups(request_rec *r)
             /* mod_cache by its own word too, since "Header always set Cache-Control" comes after ours and over it. */
             apr_table_setn(r->subprocess_env, "no-cache", "1");
         }
+    }
+    return DECLINED;
+}
+
+int sso_hook_log_transaction(request_rec *r)
+{
+    if (ap_is_HTTP_ERROR(r->status) && sso_visit_get(r) == NULL) {
+        sso_hide_refused(r);
     }
     return DECLINED;
 }

@@ -20,3 +20,5 @@ int sso_hook_auth_checker(request_rec *r);
 int sso_hook_fixups(request_rec *r);
 /* Serves our endpoints. */
 int sso_hook_handler(request_rec *r);
+/* What httpd refused while reading it is logged without an authorization code. */
+int sso_hook_log_transaction(request_rec *r);

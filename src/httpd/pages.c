@@ -78,6 +78,8 @@ static void set_common_headers(request_rec *r)
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     apr_table_setn(r->err_headers_out, "Referrer-Policy", "no-referrer");
     apr_table_setn(r->err_headers_out, "X-Content-Type-Options", "nosniff");
+    /* mod_cache can be told to keep what says no-store (CacheStoreNoStore), but not against this. */
+    apr_table_setn(r->subprocess_env, "no-cache", "1");
 }
 
 static void set_page_headers(request_rec *r, const char *form_action)
@@ -371,6 +373,15 @@ int sso_pages_json(request_rec *r, const char *json)
 {
     set_common_headers(r);
     ap_set_content_type(r, "application/json");
+    ap_rvputs(r, json, "\n", NULL);
+    return DONE;
+}
+
+int sso_pages_keys(request_rec *r, const char *json)
+{
+    set_common_headers(r);
+    apr_table_setn(r->err_headers_out, "Cache-Control", "public, max-age=300");
+    ap_set_content_type(r, "application/jwk-set+json");
     ap_rvputs(r, json, "\n", NULL);
     return DONE;
 }

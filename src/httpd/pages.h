@@ -19,3 +19,5 @@ void sso_pages_set_cookies(request_rec *r, const apr_array_header_t *lines);
 
 /* JSON text with status 200, for `session`. Gives DONE. */
 int sso_pages_json(request_rec *r, const char *json);
+/* A key set with status 200, which anybody may keep for five minutes. Gives DONE. */
+int sso_pages_keys(request_rec *r, const char *json);

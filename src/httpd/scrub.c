@@ -19,6 +19,7 @@ struct sso_scrub_t {
     const char *const *names; /* folded, sorted */
     int count;
     apr_size_t longest;
+    const apr_array_header_t *prefixes; /* const char *, folded */
 };
 
 static char fold(char c)
@@ -35,10 +36,19 @@ const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *na
 {
     sso_scrub_t *scrub = apr_pcalloc(pool, sizeof(*scrub));
     const char **folded = apr_pcalloc(pool, ((apr_size_t)names->nelts + 1) * sizeof(*folded));
+    apr_array_header_t *prefixes = apr_array_make(pool, 3, sizeof(const char *));
+    APR_ARRAY_PUSH(prefixes, const char *) = OWN_PREFIX;
     for (int i = 0; i < names->nelts; i++) {
         char *name = apr_pstrdup(pool, sso_text_at(names, i));
+        apr_size_t end = strcspn(name, "*");
+        bool prefix = name[end] != '\0';
+        name[end] = '\0';
         for (char *p = name; *p != '\0'; p++) {
             *p = fold(*p);
+        }
+        if (prefix) {
+            APR_ARRAY_PUSH(prefixes, const char *) = name;
+            continue;
         }
         /* A CGI variable HTTP_X is made of the request header X, after ours and over it. */
         folded[scrub->count] = strncmp(name, "http_", 5) == 0 ? name + 5 : name;
@@ -48,23 +58,32 @@ const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *na
     }
     qsort(folded, (size_t)scrub->count, sizeof(*folded), compare);
     scrub->names = folded;
+    scrub->prefixes = prefixes;
     return scrub;
+}
+
+static bool has_owned_prefix(const sso_scrub_t *scrub, const char *folded)
+{
+    for (int i = 0; i < scrub->prefixes->nelts; i++) {
+        const char *prefix = sso_text_at(scrub->prefixes, i);
+        if (strncmp(folded, prefix, strlen(prefix)) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
 {
     char folded[SSO_MAX_OWNED_NAME + 1];
     const char *key = folded;
-    bool may_be_prefix = len >= sizeof(OWN_PREFIX) - 1;
-    if (len > SSO_MAX_OWNED_NAME) {
-        /* Only the prefix can still fit; a configured name is never so long that it matters. */
-        len = may_be_prefix && scrub->longest <= SSO_MAX_OWNED_NAME ? sizeof(OWN_PREFIX) - 1 : SSO_MAX_OWNED_NAME;
-    }
-    for (apr_size_t i = 0; i < len; i++) {
+    /* A configured name is never longer, and a prefix much shorter. */
+    apr_size_t kept = len < SSO_MAX_OWNED_NAME ? len : SSO_MAX_OWNED_NAME;
+    for (apr_size_t i = 0; i < kept; i++) {
         folded[i] = fold(name[i]);
     }
-    folded[len] = '\0';
-    if (may_be_prefix && strncmp(folded, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) == 0) {
+    folded[kept] = '\0';
+    if (has_owned_prefix(scrub, folded)) {
         return true;
     }
     return len <= scrub->longest &&
@@ -120,20 +139,35 @@ static void scrub_connection(request_rec *r, const sso_scrub_t *scrub)
     }
 }
 
-void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
+/* Takes out of table what begins with prefix and goes on with an owned name. */
+static void scrub_table(apr_pool_t *pool, const sso_scrub_t *scrub, const char *prefix, apr_table_t *table)
 {
-    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    const apr_table_entry_t *entry = (const void *)headers->elts;
+    const apr_array_header_t *pairs = apr_table_elts(table);
+    const apr_table_entry_t *entry = (const void *)pairs->elts;
+    apr_size_t skip = strlen(prefix);
     /* Unsetting moves the entries behind, so the names are collected first; there are none in an honest request. */
     apr_array_header_t *found = NULL;
-    for (int i = 0; i < headers->nelts; i++) {
-        if (sso_scrub_owns(scrub, entry[i].key, strlen(entry[i].key))) {
-            found = found == NULL ? apr_array_make(r->pool, 4, sizeof(const char *)) : found;
-            APR_ARRAY_PUSH(found, const char *) = entry[i].key;
+    for (int i = 0; i < pairs->nelts; i++) {
+        const char *key = entry[i].key;
+        if (strncmp(key, prefix, skip) == 0 && sso_scrub_owns(scrub, key + skip, strlen(key + skip))) {
+            found = found == NULL ? apr_array_make(pool, 4, sizeof(const char *)) : found;
+            APR_ARRAY_PUSH(found, const char *) = key;
         }
     }
     for (const char **name; found != NULL && (name = apr_array_pop(found)) != NULL;) {
-        apr_table_unset(r->headers_in, *name);
+        apr_table_unset(table, *name);
     }
+}
+
+void sso_scrub_request(request_rec *r, const sso_scrub_t *scrub)
+{
+    scrub_table(r->pool, scrub, "", r->headers_in);
     scrub_connection(r, scrub);
+}
+
+void sso_scrub_subrequest(request_rec *r, const sso_scrub_t *scrub)
+{
+    sso_scrub_request(r, scrub);
+    /* mod_include makes the variables of a page before those of what it includes, which begin as a copy. */
+    scrub_table(r->pool, scrub, "HTTP_", r->subprocess_env);
 }

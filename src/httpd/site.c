@@ -11,6 +11,7 @@
 
 #include <http_core.h>
 #include <http_log.h>
+#include <http_main.h>
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -352,6 +353,31 @@ static void fill_freshness(draft_t *draft)
     }
 }
 
+static bool shares_port(const server_rec *a, const server_rec *b)
+{
+    for (const server_addr_rec *x = a->addrs; x != NULL; x = x->next) {
+        for (const server_addr_rec *y = b->addrs; y != NULL; y = y->next) {
+            if (x->host_port == y->host_port || x->host_port == 0 || y->host_port == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* How long a header line may be that httpd reads for this server. It reads them before it knows the Host, by the limit
+ * of the first virtual host of the address, so the smallest of all that share the port is the one to rely on. */
+static int field_limit(const server_rec *server)
+{
+    int limit = server->limit_req_fieldsize;
+    for (const server_rec *s = ap_server_conf; s != NULL; s = s->next) {
+        if (s->is_virtual && server->is_virtual && s->limit_req_fieldsize < limit && shares_port(s, server)) {
+            limit = s->limit_req_fieldsize;
+        }
+    }
+    return limit > 0 ? limit : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
+}
+
 static void fill_session(draft_t *draft)
 {
     sso_site_t *site = &draft->site->site;
@@ -382,8 +408,7 @@ static void fill_session(draft_t *draft)
                                &site->session.cookies);
     }
     /* Names, separators and the application's own cookies share the line with the session's. */
-    int limit =
-        draft->server->limit_req_fieldsize > 0 ? draft->server->limit_req_fieldsize : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
+    int limit = field_limit(draft->server);
     site->session.max_cookie = limit > 1500 ? (apr_size_t)limit - 1200 : 300;
 }
 
@@ -537,6 +562,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     if (draft.faults == 0) {
         fill_binding(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);
+        draft.site->signs = draft.config->signs;
         draft.config->site = draft.site;
     }
     return draft.faults;

@@ -26,6 +26,7 @@ struct sso_site_config_t {
     const char *key_file;
     sso_site_database_t database;
     void *frontchannel; /* shared memory of the gate before front-channel logout */
+    bool signs; /* EntraSignedIdentity is on somewhere in it */
     const server_rec *server;
 };
 

@@ -30,6 +30,8 @@ static void take_cookies(request_rec *r, sso_visit_t *visit)
 {
     const char *header = apr_table_get(r->headers_in, "Cookie");
     sso_cookie_read(r->pool, &visit->site->site.session.cookies, header, &visit->cookies);
+    /* RFC 2965, obsolete: no browser sends it, but a backend may still read cookies from it. */
+    apr_table_unset(r->headers_in, "Cookie2");
     if (visit->cookies.rest == header) {
         return;
     }

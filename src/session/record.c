@@ -51,6 +51,18 @@ const char *sso_list_next(const sso_list_t *list, apr_size_t *at)
     return text;
 }
 
+const char *const *sso_list_items(apr_pool_t *pool, const sso_list_t *list, apr_size_t *ret_count)
+{
+    const char **items = apr_pcalloc(pool, ((apr_size_t)list->count + 1) * sizeof(*items));
+    apr_size_t at = 0;
+    apr_size_t count = 0;
+    for (const char *item = sso_list_next(list, &at); item != NULL; item = sso_list_next(list, &at)) {
+        items[count++] = item;
+    }
+    *ret_count = count;
+    return items;
+}
+
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator)
 {
     apr_size_t at = 0;

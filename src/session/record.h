@@ -23,6 +23,8 @@ typedef struct {
 sso_list_t sso_list_make(apr_pool_t *pool, const apr_array_header_t *items);
 /* The items one after the other: *at begins as 0; NULL at the end. Texts live as long as the list. */
 const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
+/* The items as an array in pool. */
+const char *const *sso_list_items(apr_pool_t *pool, const sso_list_t *list, apr_size_t *ret_count);
 /* All items with separator between them; one item is given without a copy, none as NULL. An item that holds the
  * separator would read as two, so it is left out. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);

@@ -103,7 +103,7 @@ describe('configuration', { skip: missing }, () => {
     ['EntraSessionMaxAge', '8hours', /no duration/], ['EntraSessionIdleTimeout', '99999999999999999999h', /no duration/],
     ['EntraCookieDomain', 'localhost', /write one like example\.com/], ['EntraCookieDomain', 'a..b', /write one like/], ['EntraCookieDomain', '"ex ample.com"', /write one like/], ['EntraCookieDomain', 'example.com;', /write one like/],
     ['EntraRemoteUser', '"%"', /%%/], ['EntraRemoteUser', '"%{oid"', /%\{claim\}/], ['EntraRemoteUser', '"%{}"', /empty/], ['EntraRemoteUser', '"%{a b}"', /no name of a claim/], ['EntraRemoteUser', '"%{scim:x}"', /SCIM/], ['EntraRemoteUser', '"%{oid}" "("', /no regular expression/], ['EntraRemoteUser', 'a b c d', /takes at most 3 arguments/], ['EntraRemoteUser', `"%{${'a'.repeat(200)}}"`, /too long/],
-    ['EntraHeaders', 'all', /write one of default, none/],
+    ['EntraHeaders', 'all', /write one of default, easyauth, none/],
     ['EntraHeader', 'X_User "%{oid}"', /letters, digits and '-'/], ['EntraHeader', '"X User" "%{oid}"', /letters, digits and '-'/], ['EntraHeader', '"X:" "%{oid}"', /letters, digits and '-'/], ['EntraHeader', 'X-User', /takes at least 2 arguments/], ['EntraHeader', 'X-User "%{oid}" utf8', /write one of utf-8, latin1, percent, base64/], ['EntraHeader', `X-${'a'.repeat(127)} x`, /longer than 128/],
     ...['Host', 'connection', 'Content-Length', 'Transfer-Encoding', 'TE', 'Trailer', 'Upgrade', 'Cookie', 'Expect', 'Keep-Alive', 'Proxy-Authorization', 'proxy-anything'].map((name) => ['EntraHeader', `${name} "%{oid}"`, /frames the request/]),
     ['EntraEnv', 'A-B "%{oid}"', /letters, digits and '_'/], ['EntraEnv', '"" "%{oid}"', /letters, digits and '_'/], ['EntraEnv', 'A "%{oid"', /%\{claim\}/], ['EntraEnv', `${'A'.repeat(130)} x`, /longer than 128/],
@@ -249,6 +249,15 @@ describe('configuration', { skip: missing }, () => {
       }
     });
 
+    test('MergeTrailers is refused where only a .htaccess may say AuthType Entra', () => {
+      const server = linesOf(BASE).join('\n');
+      for (const [trailers, good] of [['off', true], ['on', false]]) {
+        const { status, output } = bare(`${server}\nMergeTrailers ${trailers}`);
+        assert.equal(status === 0, good, output);
+        assert.equal(/ENTRA4017: .*write "MergeTrailers off"/.test(output), !good, output);
+      }
+    });
+
     test('AuthType Entra with nothing configured: refused, in the main server, a virtual host, a nested section, an included file, in any case', () => {
       for (const config of [PROTECTED, PROTECTED.replace('Entra', 'entra'), PROTECTED.replace('Entra', '"ENTRA"'), `<VirtualHost *:80>\nServerName http://localhost\n${PROTECTED}\n</VirtualHost>`, '<VirtualHost *:80>\nServerName http://localhost\n<Directory "/srv">\n<Files "x">\nAuthType Entra\nRequire valid-user\n</Files>\n</Directory>\n</VirtualHost>', '<IfModule entra_sso_module>\n<Location "/x">\n<Limit GET POST>\nRequire valid-user\n</Limit>\nAuthType Entra\n</Location>\n</IfModule>', '<Location "/x">\n<If "%{REQUEST_METHOD} == \'GET\'">\nAuthType Entra\nRequire valid-user\n</If>\n</Location>']) {
         const { status, output } = bare(config);
@@ -315,7 +324,8 @@ describe('configuration', { skip: missing }, () => {
     EntraSessionMaxAge: ['8h', '480m', '1s', '28800'],
     EntraSessionIdleTimeout: ['off', 'OFF', '1h', '1s', '9h'],
     EntraRemoteUser: ['"%{oid}"', '"%{preferred_username}" "^(.*)@contoso\\.example$"', '"%{upn}" "^(.*)@(.*)$" "$2\\\\$1"', '"user-%{oid}-100%%"', '"%{extn.employeeid}"', '"%{http://schemas.example/x}"'],
-    EntraHeaders: ['default', 'none', 'None'],
+    EntraHeaders: ['default', 'none', 'None', 'easyauth', 'EasyAuth'],
+    EntraSignedIdentity: ['on', 'off', 'ON'],
     EntraHeader: ['X-User "%{oid}"', 'X-User "%{oid}" utf-8', 'X-User "%{name}" latin1', 'X-User "%{name}" PERCENT', 'X-User "%{name}" base64', 'Authorization "Bearer %{oid}"', 'Remote-User "%{upn}"', 'X-Fixed text'],
     EntraEnv: ['USER_OID "%{oid}"', 'x1_Y "%{a.b}"', 'FIXED text'],
     EntraListSeparator: ['","', '";"', '" | "', 'x'],
@@ -432,7 +442,7 @@ describe('configuration', { skip: missing }, () => {
       'htdocs/auth/x.html': '<p>auth-x</p>\n',
       'htdocs/mode/.htaccess': HT(['AuthType Entra', 'EntraUnauthenticated 403', 'Require valid-user']),
       'htdocs/mode/x.html': '<p>mode-x</p>\n',
-      ...Object.fromEntries([['EntraTenant', GUID], ['EntraClientSecret', 'x'], ['EntraRemoteUser', 'x'], ['EntraHeaders', 'none'], ['EntraHeader', 'X-A x'], ['EntraEnv', 'A x'], ['EntraListSeparator', ';'], ['EntraPath', '/x']].flatMap(([name, value]) => [[`htdocs/no/${name}/.htaccess`, HT(['AuthType Entra', 'Require valid-user', `${name} ${value}`])], [`htdocs/no/${name}/x.html`, '<p>never</p>\n']])),
+      ...Object.fromEntries([['EntraTenant', GUID], ['EntraClientSecret', 'x'], ['EntraRemoteUser', 'x'], ['EntraHeaders', 'none'], ['EntraSignedIdentity', 'on'], ['EntraHeader', 'X-A x'], ['EntraEnv', 'A x'], ['EntraListSeparator', ';'], ['EntraPath', '/x']].flatMap(([name, value]) => [[`htdocs/no/${name}/.htaccess`, HT(['AuthType Entra', 'Require valid-user', `${name} ${value}`])], [`htdocs/no/${name}/x.html`, '<p>never</p>\n']])),
       'htdocs/open/.htaccess': HT(['EntraUnauthenticated 403']),
       'htdocs/open/x.html': '<p>open-x</p>\n',
     };
@@ -451,7 +461,7 @@ describe('configuration', { skip: missing }, () => {
       const browser = await site.signedIn({ path: '/auth/x.html' });
       assert.match((await browser.navigate(site.at('/auth/x.html'))).text, /auth-x/);
       assert.equal((await site.browser().navigate(site.at('/mode/x.html'), { follow: false })).status, 403);
-      for (const name of ['EntraTenant', 'EntraClientSecret', 'EntraRemoteUser', 'EntraHeaders', 'EntraHeader', 'EntraEnv', 'EntraListSeparator', 'EntraPath']) {
+      for (const name of ['EntraTenant', 'EntraClientSecret', 'EntraRemoteUser', 'EntraHeaders', 'EntraSignedIdentity', 'EntraHeader', 'EntraEnv', 'EntraListSeparator', 'EntraPath']) {
         const refused = await browser.navigate(site.at(`/no/${name}/x.html`), { follow: false });
         assert.equal(refused.status, 500, name);
         assert.doesNotMatch(refused.text, /never/);

@@ -220,7 +220,7 @@ CustomLog logs/all.log "%h %u %r %q %U %f %{Cookie}i %{Referer}i %{User-Agent}i 
   // ---- what Entra says ----------------------------------------------------------------------------------------------------
 
   describe('AADSTS numbers', () => {
-    test('the table was read', () => { assert.ok(AADSTS.size > 50, `${AADSTS.size}`); });
+    test('the table was read, and has 60 rows at least', () => { assert.ok(AADSTS.size >= 60, `${AADSTS.size}`); });
 
     const CODES = [50011, 50020, 50057, 50058, 50076, 50105, 53003, 65001, 65004, 70011, 700016, 90002, 16000, 50173, 50194, 500011, 900144, 90015, 7000112, 53000, 50053, 50055, 50079, 50126];
     for (const code of CODES) {
@@ -241,6 +241,21 @@ CustomLog logs/all.log "%h %u %r %q %U %f %{Cookie}i %{Referer}i %{User-Agent}i 
         assert.ok(line.includes('11112222-3333-4444-8555-666677778888'), "Entra's own correlation id is in the log");
       });
     }
+
+    test('every other row of the table: its own page, and its mend in the log', async () => {
+      for (const [code, row] of AADSTS) {
+        if (CODES.includes(code)) continue;
+        await site.emu.control('authorize', { error: 'invalid_request', error_description: `AADSTS${code}: Some text by Entra.`, count: 1 });
+        const log = await site.httpd.logOf(async () => {
+          const { page } = await failedSignIn();
+          const { details, paragraphs } = inspect(page.response, `AADSTS${code}`);
+          assert.ok(details.Error.endsWith(` / AADSTS${code}`), details.Error);
+          assert.deepEqual(paragraphs.slice(0, 2), [row.sentence, row.advice], `AADSTS${code}`);
+          assert.ok(!page.text.includes(row.mend), `AADSTS${code}`);
+        });
+        assert.ok(log.includes(`AADSTS${code}: ${row.mend}`), log);
+      }
+    });
 
     for (const code of [7000215, 7000222, 700016, 700027, 50012, 700024, 500112, 9002313, 70000, 28002, 700025, 7000218]) {
       const row = AADSTS.get(code);
@@ -664,7 +679,7 @@ ScriptAlias "/public/cgi/" "${s.path('cgi')}/"
       });
     }
 
-    test('CVE-2021-20718 and CVE-2021-3891: POST without Content-Type, with and without a body', async () => {
+    test('CVE-2021-20718 and CVE-2025-3891: POST without Content-Type, with and without a body', async () => {
       for (const head of ['Content-Length: 3\r\n\r\nabc', 'Content-Length: 0\r\n\r\n', 'Content-Length: 0\r\nContent-Type:\r\n\r\n', 'Content-Type: \r\nContent-Length: 3\r\n\r\nabc', '\r\n', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n']) {
         for (const accept of ['Accept: text/html\r\n', '']) {
           const response = await raw(`POST /app/x HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n${accept}${head}`, { method: 'POST' });

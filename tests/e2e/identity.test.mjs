@@ -356,6 +356,14 @@ Alias "/dav/" "${s.path('dav')}/"
         assert.doesNotMatch(seen.raw, /Entra-(Session|Login)/i, JSON.stringify(lines));
       }
     });
+
+    test('the obsolete Cookie2 line carries nothing to the backend', async () => {
+      const session = jar.ada.cookies.header(new URL(site.origin), {});
+      const { response, seen } = await site.ask(jar.ada, 'in', 'http', { headers: [['Cookie2', `$Version="1"; ${session}`], ['X-Control', 'kept']] });
+      assert.equal(response.status, 200);
+      assert.doesNotMatch(seen.raw, /Entra-(Session|Login)|Cookie2/i);
+      assert.match(seen.raw, /kept/);
+    });
   });
 
   // ---- what a client claims ----------------------------------------------------------------------------------------------
@@ -566,6 +574,11 @@ Alias "/dav/" "${s.path('dav')}/"
         const seen = JSON.parse((await ask('/in/http/x', { cookie: [cookie, 'a=1'] })).text);
         assert.deepEqual(seen.headers.filter(([name]) => name === 'X-Entra-User'), [['X-Entra-User', 'noroles@contoso.example']]);
         assert.deepEqual(seen.headers.filter(([name]) => /^cookie$/i.test(name)).map(([, value]) => value), ['a=1']);
+        const offer = (path, line) => exchange(h2.httpd.port, Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${h2.httpd.port}\r\n${line}Connection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n`));
+        const upgraded = await offer('/in/http/x', `Cookie: ${cookie}\r\n`);
+        assert.equal(upgraded.status, 200, 'a session survives the offer to upgrade');
+        assert.match(upgraded.text, /noroles@contoso\.example/);
+        assert.equal((await offer('/.entra/callback?code=x&state=y', '')).status, 400, 'and so does the query of the callback');
       } finally {
         client.destroy();
         await h2.stop();
@@ -801,6 +814,47 @@ CacheHeader on
       } finally {
         await site.stop();
         await backend.close();
+      }
+    });
+  }
+});
+
+describe('a cache in this httpd that is told to keep all it can', { skip: missing || (hasModule('cache_disk') ? false : 'there is no mod_cache_disk') }, () => {
+  for (const quick of ['On', 'Off']) {
+    test(`CacheQuickHandler ${quick}: keeps neither what a session got nor an answer of the module itself`, async () => {
+      const site = await startSite({
+        modules: ['cache', 'cache_disk'],
+        files: { 'cache/x': 'x' },
+        extra: (s) => `
+CacheRoot "${s.path('cache')}"
+CacheEnable disk /
+CacheQuickHandler ${quick}
+CacheHeader on
+CacheStoreNoStore On
+CacheStorePrivate On
+CacheIgnoreNoLastMod On
+CacheIgnoreCacheControl On
+CacheDefaultExpire 600
+CacheMinExpire 600`,
+        allowLog: [/cache/],
+      });
+      try {
+        chmodSync(site.httpd.path('cache'), 0o777);
+        const browser = await site.signedIn();
+        for (let i = 0; i < 2; i += 1) await site.httpd.get('/public/index.html');
+        assert.match((await site.httpd.get('/public/index.html')).header('x-cache') ?? '', /HIT/, 'the cache works at all');
+        for (const [path, status] of [['/.entra/session', 401], ['/page.html', 401], ['/app/x', 401], ['/.entra/logout', 200]]) {
+          const page = await browser.navigate(site.at(path), { from: 'https://elsewhere.test/' });
+          assert.equal(page.status, 200, page.trace);
+          for (let i = 0; i < 2; i += 1) {
+            const nobody = await site.httpd.get(path);
+            assert.equal(nobody.status, status, path);
+            assert.doesNotMatch(nobody.header('x-cache') ?? '', /HIT/, path);
+            assert.doesNotMatch(nobody.text, /ada@contoso/, path);
+          }
+        }
+      } finally {
+        await site.stop();
       }
     });
   }

@@ -321,6 +321,26 @@ describe('session cookie', { skip: missing }, () => {
       assert.ok(largest > 5000 && largest < 8190, `${largest} bytes`);
     });
 
+    test('the limit is that of the virtual host by which httpd reads, the first of the port', async () => {
+      const host = (s, name, lines) => `<VirtualHost 127.0.0.1:${s.port}>\n    ServerName http://${name}:${s.port}\n    ${lines}\n</VirtualHost>\n`;
+      for (const [first, own, admitted] of [['', 'LimitRequestFieldSize 16000', false], ['LimitRequestFieldSize 16000', '', false], ['LimitRequestFieldSize 16000', 'LimitRequestFieldSize 16000', true]]) {
+        const limited = await startSite({
+          emu: site.emu, backend: site.backend, directives: { EntraHeader: claims.map((name, i) => `X-Big-${i} "%{${name}}"`) },
+          extra: (s) => host(s, '127.0.0.9', first) + host(s, 'localhost', own), allowLog: [/ENTRA1406:/],
+        });
+        try {
+          await give([4000, 3500]);
+          const browser = limited.browser();
+          const page = await browser.navigate(limited.at('/page.html'));
+          if (admitted) assert.equal(page.status, 200, page.trace);
+          else assertPage(limited, page.response, 500, 1406);
+          assert.equal((await browser.navigate(limited.at('/public/'))).status, 200, 'nobody is locked out');
+        } finally {
+          await limited.stop();
+        }
+      }
+    });
+
     test('chunks of two sessions do not mix, and none may be missing, doubled or out of place', async () => {
       await give([3500]);
       const [one, two] = [await big.signedIn(), await big.signedIn()];

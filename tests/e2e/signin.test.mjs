@@ -608,7 +608,11 @@ describe('sign-in', { skip: missing }, () => {
   });
 
   test('an unknown path under EntraPath is 404, and a longer name beside it is an ordinary page', async () => {
-    for (const path of ['/.entra/nothing', '/.entra/callback/x', '/.entra/login/', '/.entra/Callback', '/.entra/scim/v2/Users']) assert.equal((await site.httpd.get(path)).status, 404, path);
+    for (const path of ['/.entra/nothing', '/.entra/callback/x', '/.entra/login/', '/.entra/Callback', '/.entra/scim/v2/Users', '/.entra//session', '/.entra/./session', '/.entra/%73ession', '/.entra/x/../session', '/.entra/session;x', '/.entra/../.entra/session']) {
+      const response = await site.httpd.get(path);
+      assert.equal(response.status, 404, path);
+      assert.match(response.text, /ENTRA1504/, path);
+    }
     assertSignIn(site, await site.httpd.get('/.entrance', { headers: { Accept: 'text/html' } }), 'beside');
   });
 

@@ -3,14 +3,16 @@
 
 import { randomUUID } from 'node:crypto';
 import { checkAddress, checkRequest } from './authorizerequest.mjs';
+import { checkContexts, satisfy } from './contexts.mjs';
 import { EntraError, describeError } from './errors.mjs';
 import { errorPage, formPostPage, signInPage } from './pages.mjs';
 import { checkUser, frontChannelUri } from './registration.mjs';
 import { redirect } from './reply.mjs';
 import { seal } from './seal.mjs';
+import { checkSilent, checkSilentSession } from './silent.mjs';
 import { accountOf, findSession, looksLikeLoop, openSession, sessionCookie, signIn } from './sso.mjs';
 import { recordSecret } from './stats.mjs';
-import { fitsAuthority, takeShape, userByHint, userByKey } from './world.mjs';
+import { fitsAuthority, nextSerial, takeShape, userByHint, userByKey } from './world.mjs';
 
 function send(ctx, address, fields, headers) {
   const { redirectUri, mode } = address;
@@ -51,8 +53,7 @@ function bendAndSend(ctx, address, fields, shape, headers) {
 
 function issueCode(ctx, address, request, account, user) {
   const { emu, authority } = ctx;
-  const acrs = [...new Set([...account.acrs, ...(request.acrs ?? [])])];
-  account.acrs = acrs;
+  const contexts = satisfy(emu, user, account, request.acrs);
   account.apps.set(address.client.id, frontChannelUri(address.client, address.redirectUri));
   const code = seal(emu.sealKey, 'code', {
     id: randomUUID(),
@@ -64,12 +65,15 @@ function issueCode(ctx, address, request, account, user) {
     tid: user.tenant,
     sid: account.sid,
     authTime: account.authTime,
-    acrs,
+    acrs: contexts.all,
+    askedAcrs: contexts.among(request.idAcrs),
+    accessAcrs: contexts.among(request.accessAcrs),
     scope: request.scopes,
     nonce: request.nonce,
     challenge: request.challenge,
     method: request.method,
     cae: request.cae,
+    signedIn: nextSerial(emu),
   });
   recordSecret(emu.stats, 'codes', code);
   return code;
@@ -77,15 +81,20 @@ function issueCode(ctx, address, request, account, user) {
 
 function finish(ctx, address, request, session, account) {
   const user = userByKey(ctx.emu, account.user);
-  const refusal = refusalOf(() => checkUser(address.client, user, ctx.authority, fitsAuthority(user, ctx.authority)));
-  if (refusal && request.prompt === 'none') {
+  const silent = request.prompt === 'none';
+  const refusal = refusalOf(() => {
+    if (!user) throw new EntraError(50034, [account.user]);
+    checkUser(address.client, user, ctx.authority, fitsAuthority(user, ctx.authority));
+    checkContexts(ctx.emu, user, account, request.acrs, silent);
+  });
+  if (refusal && silent) {
     refusal.error = refusal.error === 'access_denied' ? refusal.error : 'interaction_required';
     throw refusal;
   }
   const cookie = { 'Set-Cookie': sessionCookie(ctx.emu, session) };
   if (refusal) {
-    // A disabled account never gets a session; the next attempt must be able to choose another one.
-    if (refusal.code === 50057) session.accounts = session.accounts.filter((known) => known !== account);
+    // A disabled or deleted account never gets a session; the next attempt must be able to choose another one.
+    if ([50034, 50057].includes(refusal.code)) session.accounts = session.accounts.filter((known) => known !== account);
     const page = errorPage(ctx, refusal);
     return { ...page, headers: { ...page.headers, ...cookie } };
   }
@@ -105,11 +114,15 @@ function refusalOf(check) {
   }
 }
 
-const tooOld = (ctx, request, account) => request.maxAge !== undefined && ctx.emu.now() - account.authTime > request.maxAge;
+/** An age of 0 is too old even within the same second: it asks for a sign-in in any case. */
+function tooOld(ctx, { maxAge }, account) {
+  return maxAge !== undefined && (maxAge === 0 || ctx.emu.now() - account.authTime > maxAge);
+}
 
 /** Without a page: the user that a test chose is at the keyboard and does what is asked. */
 function autoSignIn(ctx, request, session) {
   const { user, ageSeconds } = ctx.emu.auto;
+  if (request.prompt === 'none') checkSilentSession(ctx.emu, session);
   const account = signIn(ctx.emu, session, user, { fresh: request.prompt === 'login', ageSeconds });
   if (tooOld(ctx, request, account)) {
     if (request.prompt === 'none') throw new EntraError(50058);
@@ -149,12 +162,15 @@ function decide(ctx, params, address, request) {
   const session = findSession(emu, ctx.cookies) ?? openSession(emu);
   const signature = ['client_id', 'redirect_uri', 'scope', 'response_type', 'response_mode', 'login_hint'].map((name) => params.get(name)).join(' ');
   if (looksLikeLoop(emu, session, signature)) throw new EntraError(50196);
-  if (emu.auto) return finish(ctx, address, request, session, autoSignIn(ctx, request, session));
+  if (emu.auto) {
+    if (request.prompt === 'none') checkSilent(emu, address.client, emu.auto.user);
+    return finish(ctx, address, request, session, autoSignIn(ctx, request, session));
+  }
   const ask = ['login', 'select_account'].includes(request.prompt);
   const account = ask ? undefined : silentAccount(ctx, request, session);
   if (request.prompt === 'none') {
+    checkSilent(emu, address.client, account?.user);
     if (!account) throw new EntraError(50058);
-    if (request.acrs?.some((id) => !account.acrs.includes(id))) throw new EntraError(50076);
   }
   return account ? finish(ctx, address, request, session, account) : askForUser(ctx, params, address, request, session);
 }
@@ -173,8 +189,11 @@ function answer(ctx, params, step) {
   }
 }
 
+const TOLD = ['client_id', 'scope', 'response_mode', 'prompt', 'login_hint', 'domain_hint', 'max_age', 'claims'];
+
 export function authorize(ctx) {
   const params = ctx.method === 'POST' ? ctx.form : ctx.query;
+  ctx.record.asked = Object.fromEntries(TOLD.filter((name) => params.has(name)).map((name) => [name, params.get(name)]));
   if (!['GET', 'POST'].includes(ctx.method)) return errorPage(ctx, new EntraError(900561, ['GET and POST', ctx.method]));
   return answer(ctx, params, (address) => {
     const request = checkRequest(ctx, params, address.client);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads and checks the parameters of an authorize request.
 
+import { readClaims } from './claimsrequest.mjs';
 import { EntraError } from './errors.mjs';
 import { checkAudience, findClient, isRegistered } from './registration.mjs';
 import { readScope } from './scopes.mjs';
@@ -61,20 +62,6 @@ function readChallenge(params, client) {
   return { challenge, method };
 }
 
-function readClaims(params) {
-  const text = params.get('claims');
-  if (!text) return {};
-  let claims;
-  try {
-    claims = JSON.parse(text);
-  } catch {
-    throw new EntraError(90023, ['the claims parameter is not JSON']);
-  }
-  const acrs = claims?.id_token?.acrs ?? claims?.access_token?.acrs;
-  const contexts = acrs ? acrs.values ?? (acrs.value ? [acrs.value] : []) : [];
-  return { acrs: contexts, cae: Boolean(claims?.access_token?.xms_cc?.values?.includes('cp1')) };
-}
-
 /** Faults in here go back to the application. */
 export function checkRequest(ctx, params, client) {
   checkNames(params);
@@ -94,6 +81,6 @@ export function checkRequest(ctx, params, client) {
     hint: params.get('login_hint') || undefined,
     nonce: params.get('nonce') ?? undefined,
     ...readChallenge(params, client),
-    ...readClaims(params),
+    ...readClaims(params.get('claims')),
   };
 }

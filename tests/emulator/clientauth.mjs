@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a client proves who it is at the token endpoint: secret, certificate, or an assertion of a trusted other issuer.
 
-import { X509Certificate, createHash, createPublicKey, timingSafeEqual } from 'node:crypto';
+import { X509Certificate, createHash, timingSafeEqual } from 'node:crypto';
+import { SKEW, checkTimes } from './assertiontimes.mjs';
 import { EntraError } from './errors.mjs';
+import { checkFederatedAssertion } from './federated.mjs';
 import { readJwt, verifySignature } from './jwt.mjs';
 import { findClient } from './registration.mjs';
 import { recordSecret } from './stats.mjs';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-const SKEW = 300;
 const MIN_BITS = 2048;
 
 const digest = (text) => createHash('sha256').update(text).digest();
@@ -36,14 +37,7 @@ function checkSecret(world, client, secret) {
   if (found.expires !== undefined && found.expires <= world.now()) throw new EntraError(7000222, [client.id]);
 }
 
-const iso = (seconds) => (Number.isFinite(seconds) ? new Date(seconds * 1000).toISOString() : String(seconds));
-
-function checkTimes(world, { nbf, exp }) {
-  const now = world.now();
-  if (typeof exp !== 'number') throw new EntraError(50027, ['exp is missing']);
-  const early = nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + SKEW);
-  if (early || exp <= now - SKEW) throw new EntraError(700024, [iso(now), `${iso(nbf)} to ${iso(exp)}`]);
-}
+const iso = (seconds) => new Date(seconds * 1000).toISOString();
 
 /** An assertion is good for one request. */
 function checkReplay(world, client, { jti, exp }) {
@@ -65,7 +59,15 @@ function certificateFor(client, header) {
     const fits = ([name, hash]) => header[name] === createHash(hash).update(certificate.raw).digest('base64url');
     if (wanted.every(fits)) return certificate;
   }
-  throw new EntraError(700027, ['the certificate with this thumbprint is not registered for the application']);
+  const [[name]] = wanted;
+  throw new EntraError(700027, [`[Reason - The key was not found., ${name} used by client: '${header[name]}']`]);
+}
+
+/** Chains are nobody's concern, but a certificate's own time is. */
+function checkValidity(world, certificate) {
+  const [start, end] = [certificate.validFrom, certificate.validTo].map((text) => Date.parse(text) / 1000);
+  if (end <= world.now()) throw new EntraError(700027, [`[Reason - The key used is expired., Found key 'Start=${iso(start)}, End=${iso(end)}']`]);
+  if (start > world.now() + SKEW) throw new EntraError(50012, [`the certificate is not valid before ${iso(start)}`]);
 }
 
 function checkCertificateAssertion(world, client, jwt, audiences) {
@@ -76,32 +78,10 @@ function checkCertificateAssertion(world, client, jwt, audiences) {
   if (key.asymmetricKeyType !== 'rsa') throw new EntraError(700027, ['the certificate has no RSA key']);
   if (key.asymmetricKeyDetails.modulusLength < MIN_BITS) throw new EntraError(50032);
   if (!verifySignature(header.alg, jwt.input, key, jwt.signature)) throw new EntraError(700027, ['the signature does not fit the certificate']);
-  if (Date.parse(certificate.validTo) / 1000 <= world.now()) throw new EntraError(7000222, [client.id]);
+  checkValidity(world, certificate);
   if (!audiences.includes(payload.aud)) throw new EntraError(700023, [payload.aud, audiences[0]]);
   checkTimes(world, payload);
   checkReplay(world, client, payload);
-}
-
-function federatedKeys({ jwks, publicKey }, kid) {
-  if (publicKey) return [createPublicKey(publicKey)];
-  const keys = (jwks?.keys ?? []).filter((jwk) => kid === undefined || jwk.kid === undefined || jwk.kid === kid);
-  return keys.map((jwk) => createPublicKey({ key: jwk, format: 'jwk' }));
-}
-
-function checkFederatedAssertion(world, client, jwt) {
-  const { header, payload } = jwt;
-  if (client.federated.length === 0) throw new EntraError(70021, [payload.iss]);
-  const ofIssuer = client.federated.filter((known) => known.issuer === payload.iss);
-  if (ofIssuer.length === 0) throw new EntraError(700211, [payload.iss]);
-  const ofSubject = ofIssuer.filter((known) => known.subject === payload.sub);
-  if (ofSubject.length === 0) throw new EntraError(700213, [payload.sub]);
-  const audiences = [payload.aud].flat();
-  const credential = ofSubject.find((known) => audiences.some((aud) => (known.audiences ?? ['api://AzureADTokenExchange']).includes(aud)));
-  if (!credential) throw new EntraError(700212, [payload.aud]);
-  if (header.alg !== 'RS256') throw new EntraError(50027, [`the algorithm '${header.alg}' is not supported`]);
-  const good = federatedKeys(credential, header.kid).some((key) => verifySignature('RS256', jwt.input, key, jwt.signature));
-  if (!good) throw new EntraError(50013, ['the signature could not be verified']);
-  checkTimes(world, payload);
 }
 
 function checkAssertion(ctx, client, type, assertion) {
@@ -143,6 +123,7 @@ export function authenticateClient(ctx) {
   if (assertion !== null) checkAssertion(ctx, client, form.get('client_assertion_type'), assertion);
   else if (secret) checkSecret(emu, client, secret);
   else throw new EntraError(7000218);
+  if (client.credentialError) throw new EntraError(client.credentialError.code, [client.id], client.credentialError);
   return client;
 }
 

@@ -12,9 +12,9 @@ import { ASSERTION_TYPE, REDIRECT_URI, assertion, authorize, endpoint, postToken
 
 const now = () => Math.floor(Date.now() / 1000);
 
-function newCertificate(bits = 2048, life = 3600) {
+function newCertificate(bits = 2048, life = 3600, start = -7200) {
   const pair = generateKeyPairSync('rsa', { modulusLength: bits });
-  return { ...pair, der: selfSigned({ ...pair, commonName: 'relying party', notBefore: now() - 7200, notAfter: now() + life }) };
+  return { ...pair, der: selfSigned({ ...pair, commonName: 'relying party', notBefore: now() + start, notAfter: now() + life }) };
 }
 
 const good = newCertificate();
@@ -86,12 +86,38 @@ test('private_key_jwt: an assertion is good once', async () => {
   assert.equal(await withAssertion(jwt), 50013);
 });
 
-test('private_key_jwt: weak and expired certificates', async () => {
+test('private_key_jwt: several certificates at once, each by its own thumbprint', async () => {
+  const next = newCertificate();
+  await emu.control('client', { client_id: CERT_CLIENT, set: { certificates: [good, next].map(({ der }) => toPem(der)) } });
+  for (const alg of ['PS256', 'RS256']) {
+    assert.equal(await withAssertion(made({ alg })), 200);
+    assert.equal(await withAssertion(made({ ...next, alg })), 200);
+    assert.equal(await withAssertion(made({ ...next, der: good.der, alg })), 700027, 'the thumbprint of one, the key of the other');
+    assert.equal(await withAssertion(made({ ...stranger, alg })), 700027);
+  }
+  await emu.control('client', { client_id: CERT_CLIENT, set: { certificates: [toPem(next.der)] } });
+  assert.equal(await withAssertion(made()), 700027);
+  assert.equal(await withAssertion(made({ alg: 'RS256', header: { alg: 'PS256' } })), 700027, 'signed otherwise than it says');
+});
+
+test('a credential can be refused with any number', async () => {
+  await emu.control('client', { client_id: CLIENT, set: { credentialError: { code: 50012 } } });
+  assert.equal(await outcome(CLIENT, { client_secret: CLIENT_SECRET }), 50012);
+});
+
+test('private_key_jwt: weak, expired and early certificates', async () => {
   const weak = newCertificate(1024);
   const expired = newCertificate(2048, -60);
-  await emu.control('client', { client_id: CERT_CLIENT, set: { certificates: [weak, expired].map(({ der }) => toPem(der)) } });
+  const early = newCertificate(2048, 7200, 3600);
+  await emu.control('client', { client_id: CERT_CLIENT, set: { certificates: [weak, expired, early].map(({ der }) => toPem(der)) } });
   assert.equal(await withAssertion(made({ ...weak })), 50032);
-  assert.equal(await withAssertion(made({ ...expired })), 7000222);
+  assert.equal(await withAssertion(made({ ...expired })), 700027);
+  assert.equal(await withAssertion(made({ ...early })), 50012);
+  const { params } = await authorize(emu, { client_id: CERT_CLIENT });
+  const form = { client_id: CERT_CLIENT, grant_type: 'authorization_code', code: params.code, redirect_uri: REDIRECT_URI };
+  const { status, body } = await postToken(emu, { ...form, client_assertion: made({ ...expired }), client_assertion_type: ASSERTION_TYPE });
+  assert.deepEqual([status, body.error], [401, 'invalid_client']);
+  assert.match(body.error_description, /Reason - The key used is expired\., Found key 'Start=\d{4}-.*, End=\d{4}-/);
 });
 
 test('federated assertions are matched exactly', async () => {

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control calls under /_control/: how a test bends, breaks and reads the emulator while it runs.
 
-import { randomUUID } from 'node:crypto';
-import { accessTokenClaims, signForGraph } from './accesstoken.mjs';
+import { setContexts } from './contexts.mjs';
+import { addCrowd } from './directory.mjs';
+import { changeUser, happen, revoke } from './events.mjs';
 import { addFault } from './faults.mjs';
-import { checkShape, makeToken } from './forge.mjs';
+import { checkShape } from './forge.mjs';
+import { checkChallengeShape } from './graph/challenge.mjs';
+import { expireLinks } from './graph/delta.mjs';
 import { changeGroup, clearGraph, getGraph, setGraph } from './graph/shape.mjs';
-import { idTokenClaims } from './idtoken.mjs';
 import { keyAction } from './keycontrol.mjs';
+import { mint } from './mint.mjs';
 import { oddBody } from './oddbody.mjs';
+import { clusterAction, mintServiceAccount } from './platform/cluster.mjs';
+import { describePlatform, setPlatform } from './platform/identities.mjs';
+import { checkRefreshShape } from './refresh.mjs';
 import { json } from './reply.mjs';
-import { GRAPH } from './scopes.mjs';
-import { unseal } from './seal.mjs';
+import { clearSilent, setSilent } from './silent.mjs';
 import { reportStats } from './stats.mjs';
-import { currentSerial } from './token.mjs';
-import { resetWorld, userByKey } from './world.mjs';
+import { resetWorld, setV1Issuer, userByKey } from './world.mjs';
 
 function needUser(world, key) {
   const user = userByKey(world, key);
@@ -49,35 +53,6 @@ function changeClient(world, { client_id: id, ...changes }) {
   return { client: change(client, changes) };
 }
 
-function revoke(world, { user, refresh_token: token }) {
-  const grant = token && unseal(world.sealKey, 'refresh', token);
-  if (token && !grant) throw new Error('refresh_token is none of this emulator');
-  if (grant) world.revokedTokens.add(grant.id);
-  // Every grant so far, and none of those that follow.
-  if (user) world.revokedBefore.set(needUser(world, user).key, currentSerial());
-  if (user) dropAccounts(world, user);
-  return { revoked: user ?? grant?.id };
-}
-
-/** Revoking ends browser sessions at Entra as well. */
-function dropAccounts(world, user) {
-  for (const session of world.sessions.values()) session.accounts = session.accounts.filter((account) => account.user !== user);
-}
-
-/** A token without a sign-in, for tests of what accepts tokens. One for Graph is always a good one. */
-function mint(world, { kind = 'id', user = 'ada', client_id: id = world.clients[0].id, resource = id, scopes = [], nonce, shape = {} }) {
-  const client = world.clients.find((c) => c.id === id);
-  if (!client) throw new Error(`there is no client '${id}'`);
-  const person = user === null ? null : needUser(world, user);
-  const tid = person?.tenant ?? client.tenant;
-  const grant = { tid, nonce, sid: randomUUID(), authTime: world.now(), scope: ['openid', 'profile', 'email'] };
-  const claims = kind === 'id'
-    ? idTokenClaims(world, client, person, grant)
-    : accessTokenClaims(world, client, person, { audience: resource, scopes, lifetime: 3600, grant });
-  const forGraph = kind !== 'id' && resource === GRAPH;
-  return { token: forGraph ? signForGraph(world, tid, claims) : makeToken(world, client, tid, claims, shape) };
-}
-
 function signOutEverywhere(world) {
   world.sessions.clear();
   return {};
@@ -105,22 +80,41 @@ const CALLS = {
   'DELETE token': (world) => setShape('token')(world, {}),
   'POST authorize': setShape('authorize'),
   'DELETE authorize': (world) => setShape('authorize')(world, {}),
+  'POST refresh': setShape('refresh', checkRefreshShape),
+  'DELETE refresh': (world) => setShape('refresh')(world, {}),
+  'POST silent': setSilent,
+  'DELETE silent': clearSilent,
+  'POST contexts': setContexts,
   'POST discovery': setShape('discovery', (world, shape) => oddBody(shape)),
   'DELETE discovery': (world) => setShape('discovery')(world, {}),
+  'POST discoveryV1': setShape('discoveryV1', (world, shape) => oddBody(shape)),
+  'DELETE discoveryV1': (world) => setShape('discoveryV1')(world, {}),
+  'POST issuer': setV1Issuer,
   'POST graph': setGraph,
   'GET graph': getGraph,
   'DELETE graph': clearGraph,
   'POST group': changeGroup,
+  'POST delta': expireLinks,
+  'POST crowd': addCrowd,
+  'POST platform': setPlatform,
+  'GET platform': describePlatform,
+  'POST identitytoken': setShape('identitytoken', checkShape),
+  'DELETE identitytoken': (world) => setShape('identitytoken')(world, {}),
+  'POST serviceaccount': mintServiceAccount,
+  'POST cluster': clusterAction,
   'POST keys': keyAction,
   'GET keys': (world) => keyAction(world, { action: 'list' }),
   'POST client': changeClient,
   'GET client': (world) => ({ clients: world.clients }),
-  'POST user': (world, { user, ...changes }) => ({ user: change(needUser(world, user), changes) }),
+  'POST user': changeUser,
   'GET user': (world) => ({ users: world.users }),
   'POST hosts': (world, { redirectHosts }) => { world.redirectHosts = [...redirectHosts]; return { redirectHosts: world.redirectHosts }; },
   'POST limits': (world, limits) => ({ limits: Object.assign(world.limits, limits) }),
   'POST clock': (world, { offsetSeconds = 0 }) => { world.clockOffset = offsetSeconds; return { now: world.now() }; },
   'POST revoke': revoke,
+  'POST event': happen,
+  'POST challenge': setShape('challenge', checkChallengeShape),
+  'DELETE challenge': (world) => setShape('challenge')(world, {}),
   'POST mint': mint,
   'POST signout': signOutEverywhere,
   'GET stats': (world) => reportStats(world.stats),

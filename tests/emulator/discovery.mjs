@@ -2,10 +2,10 @@
 // The documents a client reads first: OpenID configuration and key set of an authority.
 
 import { CONSUMERS } from './tenants.mjs';
-import { keySet } from './keys.mjs';
+import { keySet, keySetV1 } from './keys.mjs';
 import { json, text } from './reply.mjs';
 import { oddBody } from './oddbody.mjs';
-import { takeShape } from './world.mjs';
+import { takeShape, v1IssuerOf } from './world.mjs';
 
 const CACHE = { 'Cache-Control': 'max-age=86400, private' };
 
@@ -46,18 +46,46 @@ export function configuration(world, authority, appId) {
   };
 }
 
-export function discovery({ emu, authority, query }) {
-  const shape = takeShape(emu, 'discovery');
+/** The document of version 1.0. Its keys have no tenant of their own, as with the real ones. */
+export function configurationV1(world, authority, appId) {
+  const document = configuration(world, authority, appId);
+  const at = (rest) => `${world.base}/${endpointPath(authority)}${rest}`;
+  return {
+    ...document,
+    token_endpoint: at('/oauth2/token'),
+    jwks_uri: `${world.base}/common/discovery/keys${appId ? `?appid=${encodeURIComponent(appId)}` : ''}`,
+    response_types_supported: ['code', 'id_token', 'code id_token', 'token id_token', 'token'],
+    scopes_supported: ['openid'],
+    issuer: v1IssuerOf(world, authority.tenant),
+    microsoft_multi_refresh_token: true,
+    authorization_endpoint: at('/oauth2/authorize'),
+    device_authorization_endpoint: at('/oauth2/devicecode'),
+    end_session_endpoint: at('/oauth2/logout'),
+    check_session_iframe: at('/oauth2/checksession'),
+    userinfo_endpoint: at('/openid/userinfo'),
+  };
+}
+
+function answer(emu, name, document) {
+  const shape = takeShape(emu, name);
   const odd = oddBody(shape);
   const headers = { ...CACHE, ...shape?.headers };
   if (odd !== undefined) return text(200, odd, { 'Content-Type': 'application/json; charset=utf-8', ...headers });
-  const document = { ...configuration(emu, authority, query.get('appid')), ...shape?.set };
-  for (const name of shape?.unset ?? []) delete document[name];
-  return json(200, document, headers);
+  const bent = { ...document, ...shape?.set };
+  for (const member of shape?.unset ?? []) delete bent[member];
+  return json(200, bent, headers);
 }
 
-export function keyDocument({ emu, authority }) {
+export const discovery = ({ emu, authority, query }) => answer(emu, 'discovery', configuration(emu, authority, query.get('appid')));
+
+export const discoveryV1 = ({ emu, authority, query }) => answer(emu, 'discoveryV1', configurationV1(emu, authority, query.get('appid')));
+
+function keyAnswer(emu, makeSet) {
   const odd = oddBody(emu.keys.override);
   if (odd !== undefined) return text(200, odd, { 'Content-Type': 'application/json; charset=utf-8', ...CACHE });
-  return json(200, keySet(emu.keys, emu.base, authority.tenant), CACHE);
+  return json(200, makeSet(), CACHE);
 }
+
+export const keyDocument = ({ emu, authority }) => keyAnswer(emu, () => keySet(emu.keys, emu.base, authority.tenant));
+
+export const keyDocumentV1 = ({ emu }) => keyAnswer(emu, () => keySetV1(emu.keys, emu.base));

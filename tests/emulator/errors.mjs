@@ -13,11 +13,15 @@ const TABLE = {
   50020: ['invalid_request', "The account '{0}' does not exist in the directory '{1}'. It has to be added there as an external user first."],
   50027: ['invalid_client', 'The JWT is not valid: {0}'],
   50032: ['invalid_client', 'The RSA key is weak: 2048 bits are the least.'],
+  50034: ['invalid_grant', "The account '{0}' does not exist in the directory."],
   50048: ['invalid_client', "The subject '{1}' of the client assertion differs from its issuer '{0}'."],
+  50055: ['invalid_grant', 'The password of the user is expired.'],
   50057: ['invalid_grant', 'The account of the user is disabled.'],
   50058: ['login_required', 'A silent sign-in was asked for, but no single user is signed in.'],
   50076: ['interaction_required', 'A change by the administrator, or a new place, makes multi-factor authentication necessary.'],
+  50079: ['interaction_required', 'The user has to set up multi-factor authentication.'],
   50105: ['invalid_grant', "The user '{0}' is not assigned to a role of the application '{1}', which its administrator demands."],
+  50133: ['invalid_grant', 'The session is not valid any more: the password expired, or was changed.'],
   50173: ['invalid_grant', 'The grant was revoked; a fresh one is needed. The user may have changed or reset the password, or an administrator ended all sessions.'],
   50194: ['invalid_request', "The application '{0}' is for one tenant only and cannot be used through /common. Use an endpoint of its tenant."],
   50196: ['invalid_grant', 'The client repeats the same request: a loop was found.'],
@@ -52,6 +56,7 @@ const TABLE = {
   700211: ['invalid_client', "No federated identity credential has the issuer '{0}' of the assertion."],
   700212: ['invalid_client', "No federated identity credential has the audience '{0}' of the assertion."],
   700213: ['invalid_client', "No federated identity credential has the subject '{0}' of the assertion."],
+  700229: ['invalid_client', 'Only app-only tokens can be used as a federated identity credential of a Microsoft Entra issuer.'],
   7000112: ['unauthorized_client', "The application '{0}' is disabled."],
   7000215: ['invalid_client', "The client secret is wrong. Send the value of the secret of the application '{0}', not its id."],
   7000218: ['invalid_client', "The request body must contain 'client_assertion' or 'client_secret'."],
@@ -83,6 +88,8 @@ export class EntraError extends Error {
     this.error = more.error ?? error;
     this.suberror = more.suberror;
     this.claims = more.claims;
+    // Further members of the JSON, such as password_change_url.
+    this.members = more.members;
     this.status = more.status ?? (this.error === 'invalid_client' ? 401 : 400);
   }
 }
@@ -111,7 +118,7 @@ export function errorJson(ctx, error) {
   };
   if (error.suberror) body.suberror = error.suberror;
   if (error.claims) body.claims = error.claims;
-  return body;
+  return { ...body, ...error.members };
 }
 
 export function sentenceOf(code) {

@@ -3,15 +3,22 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 
-export const faultEndpoints = ['discovery', 'keys', 'authorize', 'login', 'token', 'logout', 'graph', 'any'];
+export const faultEndpoints = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'authorize', 'login', 'token', 'logout', 'graph', 'imds', 'appservice', 'cluster', 'any'];
 
 export function addFault(world, fault) {
   if (!faultEndpoints.includes(fault.endpoint)) throw new Error(`endpoint is one of ${faultEndpoints.join(', ')}`);
+  if (fault.path !== undefined && typeof fault.path !== 'string') throw new Error('path is a part of a path');
   world.faults.push({ ...fault });
 }
 
-function takeFault(world, endpoint) {
-  const fault = world.faults.find((f) => f.endpoint === endpoint || f.endpoint === 'any');
+/** A fault may be for one kind of grant only, or for paths with a certain part. */
+function fits(fault, { endpoint, grantType, path }) {
+  if (![endpoint, 'any'].includes(fault.endpoint)) return false;
+  return (fault.grant === undefined || fault.grant === grantType) && (fault.path === undefined || path.includes(fault.path));
+}
+
+function takeFault(world, record) {
+  const fault = world.faults.find((f) => fits(f, record));
   if (fault && typeof fault.count === 'number' && --fault.count <= 0) world.faults.splice(world.faults.indexOf(fault), 1);
   return fault;
 }
@@ -28,11 +35,11 @@ function headersOf(fault) {
 }
 
 /**
- * Plays the fault that waits for this endpoint, if any.
+ * Plays the fault that waits for this request, if any.
  * Returns null to go on as usual, a reply to send, or 'handled' when the connection was dealt with.
  */
-export async function playFault(world, endpoint, req, res) {
-  const fault = takeFault(world, endpoint);
+export async function playFault(world, record, req, res) {
+  const fault = takeFault(world, record);
   if (!fault) return null;
   if (fault.delayMs) await wait(fault.delayMs, undefined, { ref: false });
   if (fault.hang) return 'handled';

@@ -85,10 +85,11 @@ function injectedHeader(world, kind, key) {
   }
 }
 
-function headerText(world, shape, alg, key, tenant) {
+function headerText(world, shape, { alg, key, tenant, version }) {
   if (typeof shape.rawHeader === 'string') return shape.rawHeader.replaceAll('{{kid}}', () => key.kid);
   const kid = shape.signWith === 'impostor' ? signingKey(world.keys, tenant).kid : key.kid;
-  const header = { typ: 'JWT', alg, kid, ...injectedHeader(world, shape.inject, key), ...shape.header };
+  // Version 1.0 names the key twice.
+  const header = { typ: 'JWT', alg, ...(version === '1.0' ? { x5t: kid } : {}), kid, ...injectedHeader(world, shape.inject, key), ...shape.header };
   if ('kid' in shape) header.kid = shape.kid === '$random' ? randomBytes(20).toString('base64url') : shape.kid;
   for (const name of shape.headerUnset ?? []) delete header[name];
   return JSON.stringify(header);
@@ -127,7 +128,7 @@ export function makeToken(world, client, tenant, claims, shape = {}) {
   if ('raw' in shape) return shape.raw;
   const key = rsaKeyFor(world, shape, tenant);
   const { alg, sign } = signer(world, shape.alg ?? 'RS256', key, client);
-  const token = compact(headerText(world, shape, alg, key, tenant), payloadText(world, claims, shape), sign);
+  const token = compact(headerText(world, shape, { alg, key, tenant, version: claims.ver }), payloadText(world, claims, shape), sign);
   return tampered(token, shape.tamper);
 }
 

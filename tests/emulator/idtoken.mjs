@@ -33,7 +33,9 @@ function sessionClaims(grant, user, optional) {
   if (optional('login_hint')) claims.login_hint = loginHintOf(user);
   if (optional('auth_time')) claims.auth_time = grant.authTime;
   if (optional('acct') && user.tenant !== CONSUMERS) claims.acct = user.acct;
-  if (optional('acrs') && grant.acrs?.length) claims.acrs = grant.acrs;
+  // Configured, all that are satisfied; else those that the request named.
+  const acrs = optional('acrs') ? grant.acrs : grant.askedAcrs;
+  if (acrs?.length) claims.acrs = acrs;
   return claims;
 }
 

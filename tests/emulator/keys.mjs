@@ -27,6 +27,12 @@ export async function createKeys() {
   return { all, published: [...all], active: all[0], usual: all[0], override: null, spare: new Map() };
 }
 
+/** A smaller set, made at once. */
+export function createKeysOf(roles) {
+  const all = roles.map((role) => newRsaKey(role));
+  return { all, published: [...all], active: all[0], usual: all[0], override: null, spare: new Map() };
+}
+
 /** A key that is made when it is first asked for: unpublished, attacker, weak, or one per elliptic curve. */
 export function spareKey(keys, name) {
   if (!keys.spare.has(name)) keys.spare.set(name, makeSpare(name));
@@ -67,6 +73,12 @@ function publishedJwk(key, base, segmentTenant) {
 /** The key set of a tenant; without one (common, organizations) the issuers are templates. */
 export function keySet(keys, base, segmentTenant) {
   return { keys: keys.published.map((key) => publishedJwk(key, base, segmentTenant)) };
+}
+
+/** The key set of version 1.0: the same keys, which name no issuer. */
+export function keySetV1(keys, base) {
+  const { keys: published } = keySet(keys, base, null);
+  return { keys: published.map(({ issuer, cloud_instance_name: cloud, ...jwk }) => jwk) };
 }
 
 /** Publishes the ordinary keys again, as they were made, and forgets everything that was bent. */

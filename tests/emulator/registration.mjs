@@ -2,7 +2,7 @@
 // What is registered for a client: its redirect URIs, its front-channel logout address, who may use it and from which authority.
 
 import { EntraError } from './errors.mjs';
-import { CONSUMERS } from './tenants.mjs';
+import { CONSUMERS, guidOf } from './tenants.mjs';
 
 const LOOPBACK = ['127.0.0.1', 'localhost'];
 const FORBIDDEN = /[!$'(),;#*\s\\]/;
@@ -23,6 +23,9 @@ export function checkAudience(client, authority) {
   }
   if (signInAudience === 'AzureADMultipleOrgs' && authority.tenant === CONSUMERS) throw new EntraError(9002332, [client.id]);
 }
+
+/** The object id of the application's service principal, which app-only tokens are about. */
+export const principalOf = (client) => client.principalId ?? guidOf(`principal:${client.id}`);
 
 const withoutPort = (uri) => uri.replace(/^(http:\/\/localhost):\d+(?=\/|$)/, '$1');
 

@@ -2,12 +2,14 @@
 // Which path is which endpoint.
 
 import { authorize, login } from './authorize.mjs';
-import { discovery, keyDocument } from './discovery.mjs';
+import { discovery, discoveryV1, keyDocument, keyDocumentV1 } from './discovery.mjs';
 import { EntraError, errorJson, sentenceOf } from './errors.mjs';
 import { graph } from './graph/graph.mjs';
 import { publicJwk, spareKey } from './keys.mjs';
 import { logout } from './logout.mjs';
 import { codePage, errorPage } from './pages.mjs';
+import { clusterConfiguration, clusterKeyDocument } from './platform/cluster.mjs';
+import { appService, imds } from './platform/endpoints.mjs';
 import { json, text } from './reply.mjs';
 import { token } from './token.mjs';
 import { toPem } from './certificate.mjs';
@@ -16,6 +18,8 @@ import { toPem } from './certificate.mjs';
 const TENANT_ROUTES = {
   '/v2.0/.well-known/openid-configuration': { endpoint: 'discovery', handle: discovery, methods: ['GET', 'HEAD'] },
   '/discovery/v2.0/keys': { endpoint: 'keys', handle: keyDocument, methods: ['GET', 'HEAD'] },
+  '/.well-known/openid-configuration': { endpoint: 'discoveryV1', handle: discoveryV1, methods: ['GET', 'HEAD'] },
+  '/discovery/keys': { endpoint: 'keysV1', handle: keyDocumentV1, methods: ['GET', 'HEAD'] },
   '/oauth2/v2.0/authorize': { endpoint: 'authorize', handle: authorize, page: true },
   '/login': { endpoint: 'login', handle: login, page: true, methods: ['POST'] },
   '/oauth2/v2.0/token': { endpoint: 'token', handle: token },
@@ -24,6 +28,11 @@ const TENANT_ROUTES = {
 
 const FIXED_ROUTES = {
   '/error': { endpoint: 'error', handle: ({ query }) => codePage(query.get('code') ?? '', sentenceOf(query.get('code'))) },
+  // What the machine offers that an application runs on.
+  '/metadata/identity/oauth2/token': { endpoint: 'imds', handle: imds },
+  '/msi/token': { endpoint: 'appservice', handle: appService },
+  '/_cluster/.well-known/openid-configuration': { endpoint: 'cluster', handle: clusterConfiguration },
+  '/_cluster/openid/v1/jwks': { endpoint: 'cluster', handle: clusterKeyDocument },
   // Where forged `jku` and `x5u` headers point to; a client that comes here has taken the bait.
   '/_attacker/keys': { endpoint: 'attacker', handle: ({ emu }) => json(200, { keys: [publicJwk(spareKey(emu.keys, 'attacker'))] }) },
   '/_attacker/certificate': { endpoint: 'attacker', handle: ({ emu }) => text(200, toPem(spareKey(emu.keys, 'attacker').der)) },

@@ -7,11 +7,20 @@ export const GRAPH = 'https://graph.microsoft.com';
 const OPENID = ['openid', 'profile', 'email', 'offline_access'];
 const UNSUPPORTED = ['address', 'phone'];
 
+/** The name of an API, which stands before its scopes and is the audience of version 1.0 tokens. */
+export const identifierUriOf = (client) => client.identifierUri ?? `api://${client.id}`;
+
+/** The API that a resource name stands for: its GUID, that behind api://, or its registered name. */
+export function apiNamed(world, name) {
+  return world.clients.find((client) => [client.id, `api://${client.id}`, identifierUriOf(client)].includes(name));
+}
+
 function resourceOf(world, scope, tenant) {
   const slash = scope.lastIndexOf('/');
-  if (slash < 0 || scope.startsWith(`${GRAPH}/`)) return GRAPH;
   const name = scope.slice(0, slash);
-  const client = world.clients.find((c) => name === c.id || name === `api://${c.id}`);
+  // Under its own name, or where the discovery document says that it is.
+  if (slash < 0 || name === GRAPH || name.replace(/^https?:/, '') === world.base.replace(/^https?:/, '')) return GRAPH;
+  const client = apiNamed(world, name);
   if (!client) throw new EntraError(500011, [name, tenant]);
   return client.id;
 }

@@ -12,7 +12,7 @@ import { playFault } from './faults.mjs';
 import { json } from './reply.mjs';
 import { findRoute, runRoute } from './routes.mjs';
 import { readCookies } from './sso.mjs';
-import { recordRequest, reportStats } from './stats.mjs';
+import { recordGrant, recordRequest, reportStats } from './stats.mjs';
 import { createWorld, resolveSegment, userByKey } from './world.mjs';
 
 const HOST = '127.0.0.1';
@@ -76,13 +76,15 @@ async function serveProtocol(world, req, res, url) {
   const ctx = contextOf(world, req, url, segment, isForm ? body : '');
   Object.assign(record, { form: [...ctx.form.keys()], grantType: ctx.form.get('grant_type') ?? undefined, correlationId: ctx.correlationId });
   Object.assign(ctx, { record, body });
-  const played = await playFault(world, route.endpoint, req, res);
+  const played = await playFault(world, record, req, res);
   if (played === 'handled') {
     record.status = 'fault';
+    recordGrant(world.stats, record);
     return;
   }
   const reply = played ?? runRoute(ctx, route);
   record.status = reply.status;
+  recordGrant(world.stats, record);
   send(req, res, { ...reply, headers: { ...commonHeaders(ctx, req), ...reply.headers } });
 }
 

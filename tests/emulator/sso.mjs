@@ -31,11 +31,11 @@ export const expiredCookie = () => `${COOKIE}=; Path=/; HttpOnly; Max-Age=0`;
 
 export const accountOf = (session, key) => session?.accounts.find((account) => account.user === key);
 
-/** Signs a user in to the session; a fresh sign-in renews the authentication time and keeps the session id. */
+/** Signs a user in to the session; a fresh sign-in renews the authentication time, whatever age others start with, and keeps the session id. */
 export function signIn(world, session, key, { fresh = true, ageSeconds = 0 } = {}) {
   let account = accountOf(session, key);
   if (!account) {
-    account = { user: key, sid: randomUUID(), authTime: world.now() - ageSeconds, acrs: [], apps: new Map() };
+    account = { user: key, sid: randomUUID(), authTime: world.now() - (fresh ? 0 : ageSeconds), acrs: [], apps: new Map() };
     session.accounts.push(account);
   } else if (fresh) {
     account.authTime = world.now();

@@ -2,8 +2,8 @@
 // What the emulator saw: counts, connections, the last requests, and the secrets it issued, so that a test can search logs for them.
 
 const KEPT = 200;
-const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'code_verifiers', 'nonces', 'states'];
-const BACK_CHANNEL = ['discovery', 'keys', 'token', 'graph'];
+const SECRET_KINDS = ['codes', 'id_tokens', 'access_tokens', 'refresh_tokens', 'assertions', 'identity_tokens', 'code_verifiers', 'nonces', 'states'];
+const BACK_CHANNEL = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'token', 'graph'];
 
 export function createStats(previous) {
   return {
@@ -14,6 +14,7 @@ export function createStats(previous) {
     byEndpoint: {},
     endpoints: {},
     graph: {},
+    grants: {},
     requests: [],
     secrets: Object.fromEntries(SECRET_KINDS.map((kind) => [kind, []])),
   };
@@ -39,6 +40,14 @@ export function recordGraph(stats, operation, status, ids = 0) {
   counts.statuses[status] = (counts.statuses[status] ?? 0) + 1;
 }
 
+/** A request at the token endpoint: codes, refreshes and applications' own tokens are counted apart, with how they ended. */
+export function recordGrant(stats, { endpoint, grantType, status }) {
+  if (endpoint !== 'token' || grantType === undefined) return;
+  const counts = (stats.grants[grantType] ??= { calls: 0, statuses: {} });
+  counts.calls += 1;
+  counts.statuses[status] = (counts.statuses[status] ?? 0) + 1;
+}
+
 export function recordSecret(stats, kind, value) {
   if (value) keep(stats.secrets[kind], value);
 }
@@ -50,6 +59,7 @@ export function reportStats(stats) {
   return {
     endpoints: { ...stats.endpoints },
     graph: structuredClone(stats.graph),
+    grants: structuredClone(stats.grants),
     connections: {
       accepted: stats.accepted,
       open: stats.open.size,

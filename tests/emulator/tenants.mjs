@@ -63,7 +63,7 @@ export const groups = [
 
 const groupId = (key) => groups.find((g) => g.key === key).id;
 
-const member = (key, given, family, more = {}) => ({
+export const member = (key, given, family, more = {}) => ({
   key,
   tenant: CONTOSO,
   oid: guidOf(`user:${key}`),
@@ -151,6 +151,10 @@ const client = (id, name, secret) => ({
   frontChannelLogoutUri: 'derive',
   optionalClaims: OPTIONAL_CLAIMS,
   groupMembershipClaims: 'SecurityGroup',
+  // As an API: the version of its access tokens, the scopes behind `.default`, and whom `idtyp` is said of ('app', 'all', null).
+  requestedAccessTokenVersion: 2,
+  exposedScopes: ['access_as_user'],
+  idtyp: 'app',
   assignmentRequired: false,
   assignedUsers: [],
 });

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // The token endpoint: codes and refresh tokens become tokens, once the client has proved who it is.
 
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { makeAccessToken } from './accesstoken.mjs';
 import { authenticateClient } from './clientauth.mjs';
+import { readClaims } from './claimsrequest.mjs';
 import { EntraError, errorJson } from './errors.mjs';
 import { makeToken } from './forge.mjs';
 import { idTokenClaims } from './idtoken.mjs';
 import { oddBody } from './oddbody.mjs';
+import { issueRefreshToken, redeemRefreshToken } from './refresh.mjs';
 import { json, text } from './reply.mjs';
 import { GRAPH, readScope } from './scopes.mjs';
-import { seal, unseal } from './seal.mjs';
+import { unseal } from './seal.mjs';
 import { recordSecret } from './stats.mjs';
 import { takeShape, userByKey } from './world.mjs';
 
 const FORM = 'application/x-www-form-urlencoded';
-const SPA_REFRESH_SECONDS = 24 * 3600;
 const NO_STORE = { 'Cache-Control': 'no-store, no-cache', Pragma: 'no-cache' };
 
 function checkForm(ctx) {
@@ -60,37 +61,11 @@ function redeemCode(ctx, client) {
   if (redirectUri === null) throw new EntraError(900144, ['redirect_uri']);
   if (redirectUri !== grant.redirectUri) throw new EntraError(500112, [redirectUri, grant.redirectUri]);
   checkVerifier(grant, form.get('code_verifier'));
+  if (!userByKey(emu, grant.user)) throw new EntraError(50034, [grant.user]);
   if (emu.usedCodes.has(grant.id)) throw new EntraError(54005);
   forgetOldCodes(emu, emu.limits.codeSeconds);
   emu.usedCodes.set(grant.id, emu.now());
   return { ...grant, kind: 'code' };
-}
-
-function checkRefreshable(world, client, grant) {
-  const life = client.platform === 'spa' ? SPA_REFRESH_SECONDS : world.limits.refreshTokenSeconds;
-  if (grant.client !== client.id) throw new EntraError(70000, ['the refresh token was issued to another client'], { suberror: 'client_mismatch' });
-  if (grant.at + life <= world.now()) throw new EntraError(client.platform === 'spa' ? 700084 : 700082, [], { suberror: 'token_expired' });
-  const revoked = world.revokedTokens.has(grant.id) || (world.revokedBefore.get(grant.user) ?? 0) >= grant.serial;
-  if (revoked) throw new EntraError(50173, [], { suberror: 'bad_token' });
-}
-
-/** Grants carry a rising number, because a token of the second of a revocation may be older or younger than it. */
-let lastSerial = 0;
-export const currentSerial = () => lastSerial;
-
-function redeemRefreshToken(ctx, client) {
-  const { emu, form, authority } = ctx;
-  const token = form.get('refresh_token');
-  if (!token) throw new EntraError(900144, ['refresh_token']);
-  const grant = unseal(emu.sealKey, 'refresh', token);
-  if (!grant) throw new EntraError(70000, ['the refresh token is malformed or not of this service'], { suberror: 'bad_token' });
-  checkRefreshable(emu, client, grant);
-  if (authority.tenant && authority.tenant !== grant.tid) throw new EntraError(70000, ['the refresh token is of another tenant']);
-  const user = userByKey(emu, grant.user);
-  if (!user) throw new EntraError(70000, ['the user does not exist any more']);
-  if (!user.enabled) throw new EntraError(50057);
-  if (user.refreshError) throw new EntraError(user.refreshError.code ?? 50076, [], user.refreshError);
-  return { ...grant, kind: 'refresh', nonce: undefined };
 }
 
 /** The scope of this answer: what is asked for at present, which may be less than what was granted. */
@@ -108,17 +83,6 @@ function chooseScope(ctx, grant) {
   return { ...chosen, resource, names };
 }
 
-function refreshToken(ctx, client, grant) {
-  const { emu } = ctx;
-  const { user, tid, sid, authTime, acrs, cae, scope } = grant;
-  lastSerial += 1;
-  const token = seal(emu.sealKey, 'refresh', {
-    id: randomUUID(), serial: lastSerial, at: emu.now(), client: client.id, user, tid, sid, authTime, acrs, cae, scope,
-  });
-  recordSecret(emu.stats, 'refresh_tokens', token);
-  return token;
-}
-
 function tokensFor(ctx, client, grant) {
   const { emu } = ctx;
   const user = userByKey(emu, grant.user);
@@ -131,7 +95,7 @@ function tokensFor(ctx, client, grant) {
     ext_expires_in: access.lifetime,
     access_token: access.token,
   };
-  if (grant.scope.includes('offline_access')) body.refresh_token = refreshToken(ctx, client, grant);
+  if (grant.scope.includes('offline_access')) body.refresh_token = issueRefreshToken(emu, client, grant);
   if (scope.openid.includes('openid')) {
     const shape = takeShape(emu, 'idtoken', (s) => !s.on || s.on === 'any' || s.on === grant.kind) ?? undefined;
     const claims = idTokenClaims(emu, client, user, { ...grant, scope: scope.scopes });
@@ -149,9 +113,15 @@ function clientCredentials(ctx, client) {
   const { resources } = readScope(emu, form.get('scope') ?? '', authority.segment);
   const [resource, names] = resources.entries().next().value ?? [];
   if (!resource || names[0] !== '.default') throw new EntraError(70011, [form.get('scope') ?? '']);
-  const grant = { tid: authority.tenant };
+  const grant = { tid: authority.tenant, clientAuth: ctx.record.clientAuth };
   const access = makeAccessToken(emu, client, null, grant, { resource, names, openid: [] });
   return { token_type: 'Bearer', expires_in: access.lifetime, ext_expires_in: access.lifetime, access_token: access.token };
+}
+
+/** What a client can do it says with either request. */
+function grantOf(ctx, grant) {
+  const { cae } = readClaims(ctx.form.get('claims'));
+  return { ...grant, cae: Boolean(grant.cae || cae), clientAuth: ctx.record.clientAuth };
 }
 
 function answerFor(ctx) {
@@ -161,7 +131,7 @@ function answerFor(ctx) {
   if (!grants[type] && type !== 'client_credentials') throw new EntraError(70003, [type]);
   const client = authenticateClient(ctx);
   if (type === 'client_credentials') return clientCredentials(ctx, client);
-  return tokensFor(ctx, client, grants[type](ctx, client));
+  return tokensFor(ctx, client, grantOf(ctx, grants[type](ctx, client)));
 }
 
 function shaped(emu, body) {

@@ -3,7 +3,9 @@
 
 import { randomBytes } from 'node:crypto';
 import * as data from './tenants.mjs';
+import { createJournal } from './directory.mjs';
 import { createKeys, restoreKeys } from './keys.mjs';
+import { createPlatform } from './platform/identities.mjs';
 import { createStats } from './stats.mjs';
 
 const LIMITS = {
@@ -15,7 +17,12 @@ const LIMITS = {
   loopLimit: 0,
   // As many ids as getMemberGroups and getMemberObjects give at most.
   memberIds: 11000,
+  // How long a delta link of users is good.
+  deltaSeconds: 7 * 24 * 3600,
 };
+
+// The issuer of version 1.0 tokens is this, the tenant and a slash; the host has no other use.
+const V1_ISSUER = 'https://sts.windows.net';
 
 export async function createWorld(options) {
   const world = {
@@ -23,6 +30,8 @@ export async function createWorld(options) {
     base: null,
     keys: await createKeys(),
     sealKey: randomBytes(32),
+    // Outlives a reset, as the grants do that carry it.
+    serial: 0,
     usedCodes: new Map(),
     usedAssertions: new Map(),
     now: () => Math.floor(Date.now() / 1000) + world.clockOffset,
@@ -42,11 +51,18 @@ export function resetWorld(world) {
     limits: { ...LIMITS, ...config.limits },
     auto: auto ? { user: auto } : null,
     redirectHosts: [...(config.redirectHosts ?? [])],
+    v1Issuer: config.v1Issuer ?? V1_ISSUER,
+    silentSession: 'assumed',
+    contexts: null,
+    platform: createPlatform(),
+    journal: createJournal(),
+    // By object id, what happened to the account.
+    events: new Map(),
     sessions: new Map(),
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, authorize: null, discovery: null, graph: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, challenge: null, identitytoken: null, platform: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
     graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),
@@ -54,6 +70,7 @@ export function resetWorld(world) {
   merge(world.clients, config.clients, 'id');
   merge(world.users, config.users, 'key');
   restoreKeys(world.keys);
+  if (world.clusterKeys) restoreKeys(world.clusterKeys);
 }
 
 function merge(list, changes = [], key) {
@@ -80,6 +97,22 @@ export function fitsAuthority(user, authority) {
   if (authority.tenant) return user.tenant === authority.tenant;
   if (user.acct === 1) return false;
   return authority.segment === 'common' || user.tenant !== data.CONSUMERS;
+}
+
+/** The issuer of version 1.0; tenant null gives the template of the many-tenant documents. */
+export const v1IssuerOf = (world, tenant) => `${world.v1Issuer.replaceAll('{{base}}', world.base)}/${tenant ?? '{tenantid}'}/`;
+
+/** The control call for it: null puts the usual one back. */
+export function setV1Issuer(world, { v1 = null }) {
+  if (v1 !== null && (typeof v1 !== 'string' || v1.endsWith('/'))) throw new Error('v1 is an address without a slash at its end');
+  world.v1Issuer = v1 ?? world.options.config?.v1Issuer ?? V1_ISSUER;
+  return { v1: v1IssuerOf(world, null) };
+}
+
+/** Grants and events carry a rising number, because a token of the second of a revocation may be older or younger than it. */
+export function nextSerial(world) {
+  world.serial += 1;
+  return world.serial;
 }
 
 export const userByKey = (world, key) => world.users.find((user) => user.key === key);

@@ -3,6 +3,7 @@
 UNIT_TESTS = \
 	tests/unit/test_aadsts \
 	tests/unit/test_access \
+	tests/unit/test_assertion \
 	tests/unit/test_authority \
 	tests/unit/test_bytes \
 	tests/unit/test_clock \
@@ -22,10 +23,12 @@ UNIT_TESTS = \
 	tests/unit/test_idtoken \
 	tests/unit/test_json \
 	tests/unit/test_jwt \
+	tests/unit/test_kept \
 	tests/unit/test_keys \
 	tests/unit/test_listing \
 	tests/unit/test_metadata \
 	tests/unit/test_oauth \
+	tests/unit/test_principal \
 	tests/unit/test_record \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
@@ -36,6 +39,7 @@ UNIT_TESTS = \
 	tests/unit/test_session \
 	tests/unit/test_sharing \
 	tests/unit/test_signin \
+	tests/unit/test_signing \
 	tests/unit/test_signout \
 	tests/unit/test_source \
 	tests/unit/test_state \

@@ -225,7 +225,13 @@ static void test_crypto_not_initialised_fails_cleanly(void **state)
     (void)state;
     unsigned char out[32] = "text", tag[SSO_TAG_BYTES] = {0}, digest[SSO_SHA256_BYTES];
     assert_rc(SSO_OK, sso_aead_encrypt(&unit_ctx, some_key, some_nonce, NULL, 0, out, 4, out, tag));
+    const sso_signing_key_t *signing = NULL, *none = NULL;
+    unsigned char sig[SSO_ES256_BYTES];
+    assert_rc(SSO_OK, sso_signing_key_derive(&unit_ctx, unit_pool, some_key, &signing));
     apr_pool_destroy(crypto_pool);
+    assert_rc(SSO_R_CRYPTO, sso_signing_key_derive(&unit_ctx, unit_pool, some_key, &none));
+    assert_null(none);
+    assert_rc(SSO_R_CRYPTO, sso_signing_key_sign(&unit_ctx, signing, "x", 1, sig));
     assert_false(sso_aead_decrypt(some_key, some_nonce, NULL, 0, out, 4, out, tag));
     assert_rc(SSO_R_CRYPTO, sso_aead_encrypt(&unit_ctx, some_key, some_nonce, NULL, 0, out, 4, out, tag));
     assert_rc(SSO_R_CRYPTO, sso_derive_key(&unit_ctx, some_key, "info", out));

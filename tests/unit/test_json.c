@@ -330,6 +330,19 @@ static void test_json_printed_is_read_back(void **state)
     assert_true(number == INT64_MAX);
 }
 
+static void test_json_writer_adds_objects_to_a_list(void **state)
+{
+    (void)state;
+    sso_json_writer_t *root = sso_json_object_make(unit_pool);
+    sso_json_set_text(sso_json_add_object(root, "keys"), "kid", "a");
+    sso_json_writer_t *second = sso_json_add_object(root, "keys");
+    sso_json_set_text(root, "behind", "b");
+    sso_json_set_integer(second, "n", 2); /* filled later, it stays where it was added */
+    sso_json_set_text(sso_json_add_object(second, "inner"), "x", "y");
+    assert_string_equal(sso_json_print(unit_pool, root),
+                        "{\"keys\":[{\"kid\":\"a\"},{\"n\":2,\"inner\":[{\"x\":\"y\"}]}],\"behind\":\"b\"}");
+}
+
 /* Every truncation is refused, no bit flip crashes, and what a flip leaves valid is within the bounds. */
 static void test_json_mutated_never_crashes(void **state)
 {
@@ -371,6 +384,7 @@ int main(void)
         unit_test(test_json_value_is_freed_with_its_pool),
         unit_test(test_json_writer_prints_compact_in_order),
         unit_test(test_json_writer_escapes_and_mends_text),
+        unit_test(test_json_writer_adds_objects_to_a_list),
         unit_test(test_json_printed_is_read_back),
         unit_test(test_json_mutated_never_crashes),
     };

@@ -359,6 +359,30 @@ static void test_jwt_sign_gives_ps256_assertion(void **state)
     EVP_MD_CTX_free(md);
 }
 
+static void test_jwt_sign_es256_gives_three_parts(void **state)
+{
+    (void)state;
+    static const unsigned char secret[SSO_KEY_BYTES] = {1};
+    const sso_signing_key_t *key = NULL;
+    const char *token = NULL;
+    assert_rc(SSO_OK, sso_crypto_init(&unit_ctx, unit_process_pool));
+    assert_rc(SSO_OK, sso_signing_key_derive(&unit_ctx, unit_pool, secret, &key));
+    sso_json_writer_t *claims = sso_json_object_make(unit_pool);
+    sso_json_set_text(claims, "iss", "me");
+    assert_rc(SSO_OK, sso_jwt_sign_es256(&unit_ctx, key, claims, &token));
+    const char *header =
+        apr_pstrcat(unit_pool, "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"", sso_signing_key_id(key), "\"}", NULL);
+    const char *input = apr_pstrcat(unit_pool, sso_base64url(unit_pool, header, strlen(header)), ".",
+                                    sso_base64url(unit_pool, "{\"iss\":\"me\"}", 12), ".", NULL);
+    assert_int_equal(strncmp(token, input, strlen(input)), 0);
+    apr_size_t len = 0;
+    assert_non_null(sso_base64url_decode(unit_pool, token + strlen(input), strlen(token + strlen(input)), &len));
+    assert_int_equal(len, SSO_ES256_BYTES);
+    /* It is no token of Entra: what reads those refuses it. */
+    sso_jwt_t jwt;
+    assert_rc(SSO_R_JWT_ALG, sso_jwt_parse(&unit_ctx, token, &jwt));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +399,7 @@ int main(void)
         unit_test(test_jwt_weak_key_is_refused),
         unit_test(test_jwt_padded_weak_modulus_is_refused),
         unit_test(test_jwt_sign_gives_ps256_assertion),
+        unit_test(test_jwt_sign_es256_gives_three_parts),
     };
     return fixture_run(tests);
 }

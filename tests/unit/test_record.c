@@ -707,6 +707,21 @@ static void test_list_items_come_back_in_order(void **state)
     assert_null(sso_list_next(&list, &at));
 }
 
+static void test_list_items_are_those_that_were_packed(void **state)
+{
+    (void)state;
+    apr_size_t count = 9;
+    sso_list_t list = list_of(TEXTS("a", "", "c,d"));
+    const char *const *items = sso_list_items(unit_pool, &list, &count);
+    assert_int_equal(count, 3);
+    assert_string_equal(items[0], "a");
+    assert_string_equal(items[1], "");
+    assert_string_equal(items[2], "c,d");
+    const sso_list_t none = {NULL, 0, 0};
+    (void)sso_list_items(unit_pool, &none, &count);
+    assert_int_equal(count, 0);
+}
+
 static void test_list_joined_has_separators_between_items(void **state)
 {
     static const struct {
@@ -804,6 +819,7 @@ int main(void)
         unit_test(test_record_renewed_keeps_its_id_and_its_end),
         unit_test(test_record_is_not_renewed_by_another_session_or_user),
         unit_test(test_list_items_come_back_in_order),
+        unit_test(test_list_items_are_those_that_were_packed),
         unit_test(test_list_joined_has_separators_between_items),
         unit_test(test_list_of_one_item_is_joined_without_a_copy),
         unit_test(test_claim_is_found_by_its_name_alone),

@@ -315,6 +315,29 @@ static void test_seal_rotated_ring_opens_old_and_seals_with_first(void **state)
     assert_int_equal(open_text(renamed, by_old, strlen(by_old)), SSO_R_SEAL_TAG);
 }
 
+/* The id of the pair at this place of the ring; "" behind the last. */
+static const char *signing_id(const sso_keyring_t *ring, int place)
+{
+    const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
+    int count = sso_keyring_signing_keys(ring, keys);
+    assert_int_equal(count, sso_keyring_size(ring));
+    return place < count ? sso_signing_key_id(keys[place]) : "";
+}
+
+/* Each key of the ring has its own pair, in the ring's order, the same wherever the file is. */
+static void test_seal_ring_gives_signing_keys(void **state)
+{
+    (void)state;
+    sso_keyring_t *old = ring_make(LINE_A);
+    sso_keyring_t *rotated = ring_make(LINE_B LINE_A);
+    const char *a = signing_id(old, 0);
+    assert_string_equal(signing_id(old, 1), "");
+    assert_string_equal(signing_id(rotated, 1), a);
+    assert_string_not_equal(signing_id(rotated, 0), a);
+    /* The pair is of the key, whatever its id. */
+    assert_string_equal(signing_id(ring_make("key 0000000c " KEY_A WHEN "\n"), 0), a);
+}
+
 /* ---- key files ---- */
 
 static void test_keyring_comments_and_spaces_are_allowed(void **state)
@@ -537,6 +560,7 @@ int main(void)
         unit_test(test_seal_no_purpose_is_refused),
         unit_test(test_seal_same_data_never_shares_a_nonce),
         unit_test(test_seal_rotated_ring_opens_old_and_seals_with_first),
+        unit_test(test_seal_ring_gives_signing_keys),
         unit_test(test_keyring_comments_and_spaces_are_allowed),
         unit_test(test_keyring_faulty_text_gives_its_reason),
         unit_test(test_keyring_truncated_line_is_refused),

@@ -3,6 +3,7 @@
 
 import { readJwt, verifySignature } from '../jwt.mjs';
 import { GRAPH } from '../scopes.mjs';
+import { checkCritical } from './challenge.mjs';
 import { GraphError } from './errors.mjs';
 
 const GRAPH_ID = '00000003-0000-0000-c000-000000000000';
@@ -37,6 +38,7 @@ export function authenticate({ emu, headers }) {
   const [, scheme, text] = /^(\S+) +(\S+)$/.exec(headers.authorization ?? '') ?? [];
   if (scheme?.toLowerCase() !== 'bearer') throw invalid(emu, 'The access token is empty.');
   const claims = checkToken(emu, text);
+  checkCritical(emu, claims);
   const isApplication = claims.idtyp === 'app';
   const granted = isApplication ? claims.roles ?? [] : String(claims.scp ?? '').split(' ');
   return {

@@ -22,6 +22,7 @@ export const graphHeaders = (ctx) => ({
   'OData-Version': '4.0',
   'request-id': ctx.traceId,
   'client-request-id': ctx.correlationId,
+  ...ctx.replyHeaders,
 });
 
 export function errorReply(ctx, error) {

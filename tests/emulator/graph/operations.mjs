@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be asked of Graph: who I am, what I am in, and which groups there are.
 
+import { userProperties } from '../directory.mjs';
 import { isGroup, isSecurityGroup, membershipsOf } from '../membership.mjs';
 import { CONSUMERS } from '../tenants.mjs';
 import { demand, mayAny } from './bearer.mjs';
+import { usersDelta } from './delta.mjs';
 import { GraphError, badRequest, notFound, unsupported } from './errors.mjs';
 import { isEventual, pageOf, pick, readFilter, readOptions, represent } from './query.mjs';
 
@@ -96,15 +98,7 @@ function group(ctx, caller, [, id]) {
 
 const showUser = (ctx, user) => ({
   ...context(ctx, 'users/$entity'),
-  ...pick({
-    id: user.oid,
-    displayName: user.name,
-    givenName: user.givenName ?? null,
-    surname: user.familyName ?? null,
-    userPrincipalName: user.upn,
-    mail: user.email ?? null,
-    accountEnabled: user.enabled,
-  }, readOptions(ctx, ['select']).select),
+  ...pick(userProperties(user), readOptions(ctx, ['select']).select),
 });
 
 function myself(ctx, caller) {
@@ -129,5 +123,6 @@ export const operations = [
   { name: 'me', method: 'GET', path: /^\/me$/i, run: myself },
   { name: 'groups', method: 'GET', path: /^\/groups$/i, run: groups },
   { name: 'group', method: 'GET', path: /^\/groups\/([^/]+)$/i, run: group },
+  { name: 'usersDelta', method: 'GET', path: /^\/users\/delta$/i, run: usersDelta },
   { name: 'user', method: 'GET', path: /^\/users\/([^/]+)$/i, run: otherUser },
 ];

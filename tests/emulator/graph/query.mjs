@@ -19,7 +19,7 @@ function readTop(text) {
   return Number(text);
 }
 
-/** {select, top, count, filter, skiptoken}; refuses what is not among the allowed ones, or stands twice. */
+/** {select, top, count, filter, skiptoken, deltatoken}; refuses what is not among the allowed ones, or stands twice. */
 export function readOptions(ctx, allowed) {
   const options = {};
   for (const [name, value] of ctx.query) {
@@ -29,9 +29,9 @@ export function readOptions(ctx, allowed) {
     if (key in options) throw badRequest(`Query option '${name}' was specified more than once.`);
     options[key] = value;
   }
-  const { select, top, count, filter, skiptoken } = options;
+  const { select, top, count, filter, skiptoken, deltatoken } = options;
   if (count !== undefined && !['true', 'false'].includes(count)) throw badRequest(`Invalid value '${count}' for $count.`);
-  return { select: select?.split(',').map((name) => name.trim()), top: readTop(top), count: count === 'true', filter, skiptoken };
+  return { select: select?.split(',').map((name) => name.trim()), top: readTop(top), count: count === 'true', filter, skiptoken, deltatoken };
 }
 
 const literal = (text) => text.replaceAll("''", "'").toLowerCase();
