@@ -128,3 +128,56 @@ const char *sso_time_print(apr_pool_t *pool, apr_time_t when)
     return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
                         t.tm_min, t.tm_sec);
 }
+
+/* The number of so many digits at text; -1 when it is none. */
+static int digits_read(const char *text, int count)
+{
+    int number = 0;
+    for (int i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+bool sso_time_parse(const char *text, apr_time_t *ret_when)
+{
+    static const char form[] = "0000-00-00T00:00:00";
+    static const int places[] = {0, 5, 8, 11, 14, 17};
+    int numbers[6];
+    for (int i = 0; i < (int)sizeof(form) - 1; i++) {
+        if (text[i] == '\0' || (form[i] != '0' && text[i] != form[i])) {
+            return false;
+        }
+    }
+    for (int i = 0; i < 6; i++) {
+        numbers[i] = digits_read(text + places[i], i == 0 ? 4 : 2);
+        if (numbers[i] < 0) {
+            return false;
+        }
+    }
+    const char *rest = text + sizeof(form) - 1;
+    if (*rest == '.') {
+        size_t digits = strspn(rest + 1, "0123456789");
+        rest += digits == 0 || digits > 9 ? 0 : digits + 1;
+    }
+    apr_time_exp_t t = {.tm_year = numbers[0] - 1900,
+                        .tm_mon = numbers[1] - 1,
+                        .tm_mday = numbers[2],
+                        .tm_hour = numbers[3],
+                        .tm_min = numbers[4],
+                        .tm_sec = numbers[5]};
+    apr_time_exp_t again;
+    apr_time_t when;
+    /* What no calendar has (the 31st of June) comes back as another day. */
+    if (strcmp(rest, "Z") != 0 || numbers[0] < 1970 || t.tm_mon < 0 || t.tm_mon > 11 ||
+        apr_time_exp_gmt_get(&when, &t) != APR_SUCCESS || apr_time_exp_gmt(&again, when) != APR_SUCCESS ||
+        again.tm_mon != t.tm_mon || again.tm_mday != t.tm_mday || again.tm_hour != t.tm_hour ||
+        again.tm_min != t.tm_min || again.tm_sec != t.tm_sec) {
+        return false;
+    }
+    *ret_when = when;
+    return true;
+}
