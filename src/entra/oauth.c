@@ -310,9 +310,7 @@ static sso_rc answer_read(sso_ctx_t *ctx, const sso_http_response_t *response, s
         !token_read(ctx, answer, "refresh_token", &tokens.refresh_token)) {
         return sso_fail(ctx, SSO_R_TOKEN_FORMAT, "a token is no text");
     }
-    if (tokens.id_token == NULL) {
-        return sso_fail(ctx, SSO_R_TOKEN_NO_ID_TOKEN, "scope openid may be missing");
-    }
+    tokens.issued = response->date;
     *ret_tokens = tokens;
     return SSO_OK;
 }
@@ -342,6 +340,29 @@ static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_me
     return response.status == 200 ? answer_read(ctx, &response, ret_tokens) : refusal_read(ctx, &response);
 }
 
+/* The form with the application's credential. */
+static sso_rc form_send(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                        sso_credential_t *credential, apr_table_t *form, sso_tokens_t *ret_tokens)
+{
+    sso_rc rc = sso_credential_apply(ctx, credential, apr_table_get(form, "client_id"), metadata->token_endpoint,
+                                     sso_authority_http(authority), sso_authority_config(authority)->policy, form);
+    return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
+}
+
+static sso_rc user_tokens(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                          sso_credential_t *credential, apr_table_t *form, sso_tokens_t *ret_tokens)
+{
+    sso_tokens_t tokens;
+    sso_rc rc = form_send(ctx, authority, metadata, credential, form, &tokens);
+    if (rc == SSO_OK && tokens.id_token == NULL) {
+        rc = sso_fail(ctx, SSO_R_TOKEN_NO_ID_TOKEN, "scope openid may be missing");
+    }
+    if (rc == SSO_OK) {
+        *ret_tokens = tokens;
+    }
+    return rc;
+}
+
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                        const sso_redeem_t *request, sso_tokens_t *ret_tokens)
 {
@@ -352,10 +373,9 @@ sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_met
     field_add(form, "redirect_uri", request->redirect_uri);
     field_add(form, "code_verifier", request->code_verifier);
     field_add(form, "scope", request->scope);
+    field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    sso_rc rc = sso_credential_apply(ctx, request->credential, request->client_id, metadata->token_endpoint,
-                                     sso_authority_http(authority), sso_authority_config(authority)->policy, form);
-    return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
+    return user_tokens(ctx, authority, metadata, request->credential, form, ret_tokens);
 }
 
 sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
@@ -368,7 +388,23 @@ sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
     field_add(form, "scope", request->scope);
     field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    sso_rc rc = sso_credential_apply(ctx, request->credential, request->client_id, metadata->token_endpoint,
-                                     sso_authority_http(authority), sso_authority_config(authority)->policy, form);
-    return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
+    return user_tokens(ctx, authority, metadata, request->credential, form, ret_tokens);
+}
+
+sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                     const sso_app_request_t *request, sso_tokens_t *ret_tokens)
+{
+    sso_tokens_t tokens;
+    apr_table_t *form = apr_table_make(ctx->pool, 8);
+    field_add(form, "client_id", request->client_id);
+    field_add(form, "grant_type", "client_credentials");
+    field_add(form, "scope", request->scope);
+    sso_rc rc = form_send(ctx, authority, metadata, request->credential, form, &tokens);
+    if (rc == SSO_OK && tokens.access_token == NULL) {
+        rc = sso_fail(ctx, SSO_R_TOKEN_FORMAT, "no access token");
+    }
+    if (rc == SSO_OK) {
+        *ret_tokens = tokens;
+    }
+    return rc;
 }
