@@ -14,11 +14,6 @@
 #include "session/schema.h"
 
 #define ID_TEXT (2 * SSO_SESSION_ID_BYTES)
-/* A row outlives its time by this, since another node's clock may be behind. */
-#define KEPT_LONGER apr_time_from_sec(15 * 60)
-#define AUDIT_KEPT apr_time_from_sec(366 * 24 * 60 * 60)
-/* Rows deleted by one transaction, so that no sign-in waits long behind a purge. */
-#define PURGE_ROWS 2000
 
 struct sso_store_t {
     sso_database_t *database;
@@ -32,6 +27,11 @@ sso_rc sso_store_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, cons
         *ret_store = store;
     }
     return rc;
+}
+
+sso_database_t *sso_store_database(const sso_store_t *store)
+{
+    return store->database;
 }
 
 /* ---- texts ---- */
@@ -69,10 +69,13 @@ enum {
     COL_ENDS,
     COL_REVALIDATED,
     COL_ENDED,
-    COL_REFRESH, /* the list leaves these two out */
-    COL_RENEWED
+    COL_SIGNED_IN,
+    COL_REFRESH, /* the list leaves these out */
+    COL_RENEWED,
+    COL_ACCESS
 };
-#define COLUMNS "id, app, tenant, object, sid, username, created, ends, revalidated, ended"
+#define COLUMNS "id, app, tenant, object, sid, username, created, ends, revalidated, ended, signed_in"
+#define SEALED "refresh, renewed, access"
 
 static bool is_hex(const char *text)
 {
@@ -84,20 +87,23 @@ static bool times_parse(const char *const *columns, sso_stored_t *session)
     int64_t created;
     int64_t ends;
     int64_t revalidated;
+    int64_t signed_in;
     if (!sso_integer_parse(columns[COL_CREATED], &created) || !sso_integer_parse(columns[COL_ENDS], &ends) ||
-        !sso_integer_parse(columns[COL_REVALIDATED], &revalidated)) {
+        !sso_integer_parse(columns[COL_REVALIDATED], &revalidated) ||
+        !sso_integer_parse(columns[COL_SIGNED_IN], &signed_in)) {
         return false;
     }
     session->created = created;
     session->ends = ends;
     session->revalidated = revalidated;
+    session->signed_in = signed_in;
     /* SECURITY: the database cannot give a session more than the cap. */
     return created > 0 && ends >= created && ends - created <= SSO_SESSION_CAP && revalidated > 0;
 }
 
 static bool texts_parse(apr_pool_t *pool, const char *const *columns, bool whole, sso_stored_t *session)
 {
-    for (int i = COL_ID; i <= (whole ? COL_RENEWED : COL_ENDED); i++) {
+    for (int i = COL_ID; i <= (whole ? COL_ACCESS : COL_SIGNED_IN); i++) {
         apr_size_t max = i >= COL_REFRESH ? SSO_MAX_STORED_SEALED : SSO_MAX_STORED_TEXT;
         if (columns[i] == NULL || strlen(columns[i]) > max || !sso_is_utf8(columns[i], strlen(columns[i]))) {
             return false;
@@ -116,6 +122,7 @@ static bool texts_parse(apr_pool_t *pool, const char *const *columns, bool whole
     session->ended = columns[COL_ENDED][0] == '1';
     session->refresh = whole ? apr_pstrdup(pool, columns[COL_REFRESH]) : "";
     session->identity = whole ? apr_pstrdup(pool, columns[COL_RENEWED]) : "";
+    session->access = whole ? apr_pstrdup(pool, columns[COL_ACCESS]) : "";
     return true;
 }
 
@@ -221,6 +228,7 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
         {"username", session->username, SSO_MAX_STORED_TEXT},
         {"refresh token", session->refresh, SSO_MAX_STORED_SEALED},
         {"identity", session->identity, SSO_MAX_STORED_SEALED},
+        {"access token", session->access, SSO_MAX_STORED_SEALED},
     };
     for (size_t i = 0; rc == SSO_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
         rc = text_check(ctx, texts[i].what, texts[i].text, texts[i].max);
@@ -235,9 +243,9 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
 sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session)
 {
     static const sso_statement_t add = {
-        "session_add", "INSERT INTO entra_session (" COLUMNS ", refresh, renewed, claim, claimed_until) "
+        "session_add", "INSERT INTO entra_session (" COLUMNS ", " SEALED ", claim, claimed_until) "
                        "VALUES (%s, %s, %s, %s, %s, %s, CAST(%s AS BIGINT), CAST(%s AS BIGINT), CAST(%s AS BIGINT), "
-                       "0, %s, %s, '', 0)"};
+                       "0, CAST(%s AS BIGINT), %s, %s, %s, '', 0)"};
     sso_rc rc = stored_check(ctx, session);
     if (rc != SSO_OK) {
         return rc;
@@ -251,8 +259,10 @@ sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *ses
                           time_text(ctx->pool, session->created),
                           time_text(ctx->pool, session->ends),
                           time_text(ctx->pool, session->revalidated),
+                          time_text(ctx->pool, session->signed_in),
                           session->refresh,
-                          session->identity};
+                          session->identity,
+                          session->access};
     return change(ctx, store, &add, args, NULL);
 }
 
@@ -272,7 +282,7 @@ sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id
                       sso_stored_t *ret_session, bool *ret_found)
 {
     static const sso_statement_t find = {"session_find",
-                                         "SELECT " COLUMNS ", refresh, renewed FROM entra_session WHERE id = %s"};
+                                         "SELECT " COLUMNS ", " SEALED " FROM entra_session WHERE id = %s"};
     found_t found;
     const char *args[] = {id_text(ctx->pool, id)};
     call_t call = {.statement = &find, .args = args, .row = row_find, .into = &found, .found = &found.found};
@@ -323,22 +333,34 @@ sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char i
 }
 
 sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
-                         const char *claim, const char *refresh, const char *identity, bool *ret_kept)
+                         const char *claim, const sso_store_result_t *result, bool *ret_kept)
 {
     static const sso_statement_t renewed = {
-        "session_renewed", "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, "
-                           "renewed = %s, revalidated = CAST(%s AS BIGINT), claim = '', claimed_until = 0 "
-                           "WHERE id = %s AND claim = %s AND ended = 0"};
+        "session_renewed",
+        "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, renewed = %s, "
+        "access = CASE WHEN %s = '1' THEN %s ELSE access END, revalidated = CAST(%s AS BIGINT), claim = '', "
+        "claimed_until = 0 WHERE id = %s AND claim = %s AND ended = 0"};
+    const char *refresh = result->refresh == NULL ? "" : result->refresh;
+    const char *access = result->access == NULL ? "" : result->access;
     int rows;
-    sso_rc rc = text_check(ctx, "refresh token", refresh == NULL ? "" : refresh, SSO_MAX_STORED_SEALED);
+    sso_rc rc = text_check(ctx, "refresh token", refresh, SSO_MAX_STORED_SEALED);
     if (rc == SSO_OK) {
-        rc = text_check(ctx, "identity", identity, SSO_MAX_STORED_SEALED);
+        rc = text_check(ctx, "identity", result->identity, SSO_MAX_STORED_SEALED);
+    }
+    if (rc == SSO_OK) {
+        rc = text_check(ctx, "access token", access, SSO_MAX_STORED_SEALED);
     }
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {refresh == NULL ? "0" : "1",    refresh == NULL ? "" : refresh, identity,
-                          time_text(ctx->pool, ctx->now), id_text(ctx->pool, id),         claim};
+    const char *args[] = {result->refresh == NULL ? "0" : "1",
+                          refresh,
+                          result->identity,
+                          result->access == NULL ? "0" : "1",
+                          access,
+                          time_text(ctx->pool, ctx->now),
+                          id_text(ctx->pool, id),
+                          claim};
     rc = change(ctx, store, &renewed, args, &rows);
     if (rc == SSO_OK) {
         *ret_kept = rows == 1;
@@ -395,6 +417,9 @@ static void condition_fill(sso_ctx_t *ctx, const sso_store_which_t *which, condi
     condition_add(ctx, condition, 'u', "LOWER(username) = LOWER(%s)", which->username);
     condition_add(ctx, condition, 'c', "created < CAST(%s AS BIGINT)",
                   which->created_before == 0 ? NULL : time_text(ctx->pool, which->created_before));
+    /* A second condition on rows that the others found: no index is needed. */
+    condition_add(ctx, condition, 'g', "CASE WHEN signed_in = 0 THEN created ELSE signed_in END < CAST(%s AS BIGINT)",
+                  which->signed_in_before == 0 ? NULL : time_text(ctx->pool, which->signed_in_before));
     condition_add(ctx, condition, 'e', "id <> %s", which->except == NULL ? NULL : id_text(ctx->pool, which->except));
 }
 
@@ -477,10 +502,11 @@ sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t
     ending.condition.args[ending.condition.count++] = ending.batch;
     condition_fill(ctx, which, &ending.condition);
     ending.mark.name = apr_pstrcat(ctx->pool, "session_end_", ending.condition.name, NULL);
-    ending.mark.sql = apr_pstrcat(ctx->pool,
-                                  "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', claim = %s, "
-                                  "claimed_until = 0 WHERE ",
-                                  ending.condition.where, NULL);
+    ending.mark.sql =
+        apr_pstrcat(ctx->pool,
+                    "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', access = '', claim = %s, "
+                    "claimed_until = 0 WHERE ",
+                    ending.condition.where, NULL);
     rc = sso_database_change(ctx, store->database, end_work, &ending);
     if (rc == SSO_OK) {
         apr_array_cat(ret_ended, ending.ended);
@@ -497,7 +523,7 @@ static sso_rc add_ended_work(sso_ctx_t *ctx, sso_connection_t *connection, void 
                                         "WHERE entra_ended.keep_until < excluded.keep_until"};
     /* The refresh token of a session that is over helps nobody. */
     static const sso_statement_t end = {"ended_row", "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', "
-                                                     "claim = '', claimed_until = 0 WHERE id = %s"};
+                                                     "access = '', claim = '', claimed_until = 0 WHERE id = %s"};
     const char *const *args = baton;
     sso_rc rc = sso_connection_change(ctx, connection, &add, args, NULL);
     return rc == SSO_OK ? sso_connection_change(ctx, connection, &end, args, NULL) : rc;
@@ -538,7 +564,7 @@ sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned cha
     return rc;
 }
 
-/* ---- listing and purging ---- */
+/* ---- listing ---- */
 
 sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, int limit,
                       apr_array_header_t *ret_sessions)
@@ -556,33 +582,4 @@ sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_
                     " ORDER BY created DESC LIMIT CAST(%s AS BIGINT)", NULL),
     };
     return select_list(ctx, store, &list, condition.args, rows_list, ret_sessions);
-}
-
-static sso_rc purge(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_t *statement, apr_interval_time_t kept)
-{
-    const char *args[] = {time_text(ctx->pool, ctx->now - kept), time_text(ctx->pool, PURGE_ROWS)};
-    int rows;
-    sso_rc rc;
-    do {
-        rc = change(ctx, store, statement, args, &rows);
-    } while (rc == SSO_OK && rows >= PURGE_ROWS);
-    return rc;
-}
-
-sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store)
-{
-    static const sso_statement_t sessions = {"purge_session",
-                                             "DELETE FROM entra_session WHERE id IN (SELECT id FROM entra_session "
-                                             "WHERE ends < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
-    static const sso_statement_t ended = {"purge_ended",
-                                          "DELETE FROM entra_ended WHERE id IN (SELECT id FROM entra_ended "
-                                          "WHERE keep_until < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
-    static const sso_statement_t audit = {"purge_audit",
-                                          "DELETE FROM entra_audit WHERE at IN (SELECT at FROM entra_audit "
-                                          "WHERE at < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
-    sso_rc rc = purge(ctx, store, &sessions, KEPT_LONGER);
-    if (rc == SSO_OK) {
-        rc = purge(ctx, store, &ended, KEPT_LONGER);
-    }
-    return rc == SSO_OK ? purge(ctx, store, &audit, AUDIT_KEPT) : rc;
 }
