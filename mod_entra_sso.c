@@ -15,6 +15,7 @@
 #include "httpd/directives.h"
 #include "httpd/hooks.h"
 #include "httpd/lifecycle.h"
+#include "httpd/watching.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -24,6 +25,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(sso_lifecycle_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_watchdog starts its threads in a process, since these use what is made here. */
     ap_hook_child_init(sso_lifecycle_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_child_init(sso_watching_ready, NULL, NULL, APR_HOOK_REALLY_LAST);
 
     /* Before every other module: what a client must not say is gone before anybody can believe it. mod_log_forensic
      * hooks as early, and writes down all that it finds. */

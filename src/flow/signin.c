@@ -11,6 +11,7 @@
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/groups.h"
+#include "flow/probe.h"
 #include "flow/state.h"
 #include "session/identity.h"
 
@@ -68,6 +69,10 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         .code_verifier = sso_state_verifier(ctx->pool, state),
         .correlation_id = answer->correlation_id,
     };
+    rc = sso_probe_claims(ctx, site, NULL, NULL, &authorize.claims);
+    if (rc != SSO_OK) {
+        return rc;
+    }
     sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
     return SSO_OK;
 }
@@ -243,7 +248,7 @@ static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
 }
 
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
-                     sso_answer_t *answer, const char **ret_refresh_token)
+                     sso_answer_t *answer, sso_tokens_t *ret_tokens)
 {
     const sso_authority_view_t *view;
     sso_tokens_t tokens;
@@ -266,6 +271,9 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     };
     sso_rc rc = sso_authority_view(ctx, site->authority, &view);
     if (rc == SSO_OK) {
+        rc = sso_probe_claims(ctx, site, NULL, NULL, &request.claims);
+    }
+    if (rc == SSO_OK) {
         rc = sso_code_redeem(ctx, site->authority, view->metadata, &request, &tokens);
     }
     if (rc == SSO_OK) {
@@ -278,15 +286,26 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         answer->record.sid = sid_of(ctx, callback);
     }
     if (rc == SSO_OK) {
-        *ret_refresh_token = tokens.refresh_token;
+        *ret_tokens = tokens;
         rc = sso_groups_fill(ctx, site, &token, tokens.access_token, &answer->record);
     }
     return rc;
 }
 
+/* When Entra signed this user in, by Entra's clock: a revocation is dated by the same clock, and ours may differ. */
+static apr_time_t signed_in(const sso_site_t *site, const sso_record_t *record, const sso_tokens_t *tokens)
+{
+    apr_time_t away =
+        tokens->issued > record->created ? tokens->issued - record->created : record->created - tokens->issued;
+    if (record->auth_time != 0) {
+        return record->auth_time;
+    }
+    return tokens->issued != 0 && away <= site->skew ? tokens->issued : record->created;
+}
+
 /* The session's row, without which it could neither be renewed nor ended from elsewhere. */
 static sso_rc store_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record,
-                            const char *refresh_token)
+                            const sso_tokens_t *tokens)
 {
     sso_stored_t stored = {
         .app = site->app,
@@ -295,10 +314,12 @@ static sso_rc store_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_re
         .sid = record->sid,
         .username = record->username,
         .created = record->created,
+        .signed_in = signed_in(site, record, tokens),
         .ends = record->ends,
         .revalidated = record->revalidated,
         .refresh = "",
         .identity = "",
+        .access = "",
     };
     memcpy(stored.id, record->id, sizeof(stored.id));
     sso_rc rc = SSO_OK;
@@ -306,26 +327,29 @@ static sso_rc store_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_re
         rc = sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store");
     }
     if (rc == SSO_OK && record->renewable) {
-        rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_REFRESH, record->id, refresh_token,
-                              strlen(refresh_token), &stored.refresh);
+        rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_REFRESH, record->id, tokens->refresh_token,
+                              strlen(tokens->refresh_token), &stored.refresh);
+    }
+    if (rc == SSO_OK && record->renewable) {
+        rc = sso_probe_seal(ctx, site, record->id, tokens->access_token, &stored.access);
     }
     return rc == SSO_OK ? sso_store_add(ctx, site->store, &stored) : rc;
 }
 
 /* The row is written last: a session that does not fit into its cookies leaves none behind. */
 static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_login_t *login,
-                           const char *refresh_token, sso_answer_t *answer)
+                           const sso_tokens_t *tokens, sso_answer_t *answer)
 {
     sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
     if (rc == SSO_OK) {
-        answer->record.renewable = refresh_token != NULL && *refresh_token != '\0';
+        answer->record.renewable = tokens->refresh_token != NULL;
         rc = sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
     }
     if (rc == SSO_OK) {
         sso_login_count(ctx, login);
         rc = sso_login_write(ctx, site, login, answer->cookies);
     }
-    return rc == SSO_OK ? store_session(ctx, site, &answer->record, refresh_token) : rc;
+    return rc == SSO_OK ? store_session(ctx, site, &answer->record, tokens) : rc;
 }
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
@@ -333,15 +357,15 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
                    sso_login_t *login, const sso_callback_t *callback, sso_answer_t *answer)
 {
     answer->correlation_id = make_correlation_id(ctx);
-    const char *refresh_token = NULL;
-    sso_rc rc = redeem(ctx, site, state, callback, answer, &refresh_token);
+    sso_tokens_t tokens = {NULL};
+    sso_rc rc = redeem(ctx, site, state, callback, answer, &tokens);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, request, login, refresh_token, answer);
+        rc = make_session(ctx, site, request, login, &tokens, answer);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */

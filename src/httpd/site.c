@@ -21,22 +21,12 @@
 #include "base/limits.h"
 #include "entra/secret.h"
 #include "httpd/directives.h"
+#include "httpd/draft.h"
 #include "httpd/storage.h"
 #include "session/database.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
-
-/* A site in the making. */
-typedef struct {
-    apr_pool_t *pool;
-    sso_ctx_t ctx;
-    const server_rec *server;
-    sso_server_config_t *config;
-    sso_site_config_t *site;
-    bool quiet;
-    int faults;
-} draft_t;
 
 const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
 {
@@ -49,9 +39,7 @@ const char *sso_site_where(apr_pool_t *pool, const server_rec *server)
 
 /* One mistake: the option, where it was written (or the virtual host where it is missing), what is wrong and the mend.
  */
-static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static void complain(draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
+void sso_draft_complain(sso_draft_t *draft, const char *number, sso_server_option_t option, const char *fmt, ...)
 {
     draft->faults++;
     if (draft->quiet) {
@@ -67,7 +55,7 @@ static void complain(draft_t *draft, const char *number, sso_server_option_t opt
                  sso_server_directive(option), text, place, sso_site_where(draft->pool, draft->server));
 }
 
-static void warn(draft_t *draft, const char *number, sso_server_option_t option, const char *text)
+void sso_draft_warn(sso_draft_t *draft, const char *number, sso_server_option_t option, const char *text)
 {
     const sso_value_t *value = &draft->config->option[option];
     const char *place = value->set ? apr_psprintf(draft->pool, "%s:%d, ", value->file, value->line) : "";
@@ -77,13 +65,13 @@ static void warn(draft_t *draft, const char *number, sso_server_option_t option,
     }
 }
 
-static const sso_value_t *get(const draft_t *draft, sso_server_option_t option)
+const sso_value_t *sso_draft_get(const sso_draft_t *draft, sso_server_option_t option)
 {
     return &draft->config->option[option];
 }
 
 /* The fault of a core call as the text of a complaint. */
-static const char *fault_text(draft_t *draft)
+const char *sso_draft_fault(sso_draft_t *draft)
 {
     const char *text = apr_psprintf(draft->pool, "%s (%s)", sso_reason(draft->ctx.fault.rc)->sentence,
                                     draft->ctx.fault.detail == NULL ? "no detail" : draft->ctx.fault.detail);
@@ -167,6 +155,7 @@ static void fill_groups(draft_t *draft)
     draft->site->groups.overage = (sso_overage_t)get(draft, SSO_SERVER_GROUP_OVERAGE)->choice;
     draft->site->groups.graph_url = graph->set ? graph->first : cloud->graph_url;
     site->groups = &draft->site->groups;
+    site->graph_url = draft->site->groups.graph_url;
     check_group_names(draft);
     const char *scopes = sso_groups_scopes(site->groups);
     if (*scopes != '\0') {
@@ -336,23 +325,6 @@ static bool is_parent_domain(const char *domain, const char *host)
     return h >= d && strcmp(host + h - d, domain) == 0 && (h == d || host[h - d - 1] == '.');
 }
 
-static void fill_freshness(draft_t *draft)
-{
-    sso_freshness_t *freshness = &draft->site->site.session.freshness;
-    const sso_value_t *revalidate = get(draft, SSO_SERVER_SESSION_REVALIDATE);
-    const sso_value_t *grace = get(draft, SSO_SERVER_SESSION_GRACE);
-    freshness->revalidate = revalidate->span;
-    freshness->grace = grace->span;
-    if (revalidate->choice == 0 && revalidate->span < apr_time_from_sec(10)) {
-        complain(draft, "ENTRA4085", SSO_SERVER_SESSION_REVALIDATE,
-                 "must be 10s at least, since each session asks Entra that often; write off to ask never");
-    }
-    if (grace->choice == 1 || grace->span < apr_time_from_sec(60) || grace->span > SSO_SESSION_CAP) {
-        complain(draft, "ENTRA4086", SSO_SERVER_SESSION_GRACE,
-                 "must be between 1m and 8h: Entra is asked in the background, while the session goes on");
-    }
-}
-
 static bool shares_port(const server_rec *a, const server_rec *b)
 {
     for (const server_addr_rec *x = a->addrs; x != NULL; x = x->next) {
@@ -398,7 +370,7 @@ static void fill_session(draft_t *draft)
     if (site->session.idle <= 0 && get(draft, SSO_SERVER_SESSION_IDLE)->choice == 0) {
         complain(draft, "ENTRA4015", SSO_SERVER_SESSION_IDLE, "must be more than nothing; write off to have none");
     }
-    fill_freshness(draft);
+    sso_draft_freshness(draft);
     if (domain->set && site->origin != NULL && !is_parent_domain(domain->first, site->origin->host)) {
         complain(draft, "ENTRA4016", SSO_SERVER_COOKIE_DOMAIN, "%s is no parent domain of the public host %s",
                  domain->first, site->origin->host);

@@ -25,8 +25,9 @@ struct sso_site_config_t {
     sso_group_policy_t groups;
     const char *key_file;
     sso_site_database_t database;
-    void *frontchannel; /* shared memory of the gate before front-channel logout */
-    bool signs; /* EntraSignedIdentity is on somewhere in it */
+    void *frontchannel;              /* shared memory of the gate before front-channel logout */
+    struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
+    bool signs;                      /* EntraSignedIdentity is on somewhere in it */
     const server_rec *server;
 };
 
