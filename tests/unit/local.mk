@@ -6,17 +6,20 @@ UNIT_TESTS = \
 	tests/unit/test_assertion \
 	tests/unit/test_authority \
 	tests/unit/test_bytes \
+	tests/unit/test_challenge \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
 	tests/unit/test_database \
+	tests/unit/test_delta \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
+	tests/unit/test_graphcall \
 	tests/unit/test_groups \
 	tests/unit/test_http \
 	tests/unit/test_identity \
@@ -29,6 +32,8 @@ UNIT_TESTS = \
 	tests/unit/test_metadata \
 	tests/unit/test_oauth \
 	tests/unit/test_principal \
+	tests/unit/test_probe \
+	tests/unit/test_purge \
 	tests/unit/test_record \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
@@ -45,7 +50,9 @@ UNIT_TESTS = \
 	tests/unit/test_state \
 	tests/unit/test_store \
 	tests/unit/test_template \
-	tests/unit/test_url
+	tests/unit/test_url \
+	tests/unit/test_tenantwatch \
+	tests/unit/test_watchrow
 
 # Of its own, so that a run under a sanitizer or valgrind can leave it out: it looks at the source, not at the program.
 GUARDS = tests/guards/run

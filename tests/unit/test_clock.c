@@ -142,6 +142,48 @@ static void test_size_parse_refuses_what_is_none(void **state)
     }
 }
 
+static void test_time_parse_is_strict(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        apr_time_t expected; /* -1: refused */
+    } cases[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-11-23T15:00:00Z", SSO_TEST_NOW},
+        {"2026-11-23T15:00:00.1234567Z", SSO_TEST_NOW},
+        {"2000-02-29T00:00:00Z", SECONDS(951782400)},
+        {"9999-12-31T23:59:59Z", SECONDS(253402300799LL)},
+        {"", -1},
+        {"2026-11-23", -1},
+        {"2026-11-23T15:00:00", -1},
+        {"2026-11-23T15:00:00z", -1},
+        {"2026-11-23 15:00:00Z", -1},
+        {"2026-11-23T15:00:00+00:00", -1},
+        {"2026-11-23T15:00:00.Z", -1},
+        {"2026-11-23T15:00:00.1234567891Z", -1},
+        {"2026-11-23T15:00:00Zx", -1},
+        {"2026-11-23T15:00:60Z", -1},
+        {"2026-11-23T15:60:00Z", -1},
+        {"2026-11-23T24:00:00Z", -1},
+        {"2026-02-29T00:00:00Z", -1},
+        {"2026-06-31T00:00:00Z", -1},
+        {"2026-00-01T00:00:00Z", -1},
+        {"2026-13-01T00:00:00Z", -1},
+        {"2026-11-00T00:00:00Z", -1},
+        {"1969-12-31T23:59:59Z", -1},
+        {"-026-11-23T15:00:00Z", -1},
+        {"2026-1 -23T15:00:00Z", -1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        apr_time_t when = -1;
+        bool good = sso_time_parse(cases[i].text, &when);
+        if (good != (cases[i].expected != -1) || when != cases[i].expected) {
+            unit_fail("%s: %d, %" APR_TIME_T_FMT, cases[i].text, (int)good, when);
+        }
+    }
+}
+
 static void test_time_print_is_rfc3339_in_utc(void **state)
 {
     (void)state;
@@ -198,6 +240,7 @@ int main(void)
         unit_test(test_size_parse_reads_every_unit),
         unit_test(test_size_parse_refuses_what_is_none),
         unit_test(test_time_print_is_rfc3339_in_utc),
+        unit_test(test_time_parse_is_strict),
         unit_test(test_duration_and_size_mutated_stay_within_bounds),
     };
     return unit_run(tests);

@@ -227,6 +227,8 @@ class Httpd {
 
   #allowed;
 
+  #threads = '';
+
   constructor(options) {
     this.#options = options;
     this.#expected = [...(options.expectLog ?? [])];
@@ -375,12 +377,14 @@ class Httpd {
     if (!this.errorLog().includes('resuming normal operations')) return false;
     const threads = (pid) => Number(/^Threads:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
     const children = this.children();
-    const config = this.read('httpd.conf');
-    // Beside the workers the main thread, the listener, and with an application the two watchdogs of the module.
-    const others = this.#options.withModule !== false && /^\s*EntraTenant\s/m.test(config) ? 4 : 2;
-    const ready = children.filter((pid) => threads(pid) >= mpmSize(this.#options).threads + others).length;
+    const counts = children.map(threads);
+    // Watchdogs count too, so "enough" alone is not "all": no new one came since the last look.
+    const rest = counts.join() === this.#threads;
+    this.#threads = counts.join();
+    if (!rest) return false;
+    const ready = counts.filter((count) => count > mpmSize(this.#options).threads).length;
     // The daemon of mod_cgid is a child without threads.
-    const daemons = config.includes('LoadModule cgid_module') ? 1 : 0;
+    const daemons = this.read('httpd.conf').includes('LoadModule cgid_module') ? 1 : 0;
     return ready >= 1 && children.length - ready <= daemons;
   }
 
