@@ -8,6 +8,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_auth.h>
+#include <mpm_common.h>
 
 #include "httpd/authz.h"
 #include "httpd/check.h"
@@ -15,6 +16,7 @@
 #include "httpd/directives.h"
 #include "httpd/hooks.h"
 #include "httpd/lifecycle.h"
+#include "httpd/renewal.h"
 #include "httpd/watching.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -25,6 +27,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(sso_lifecycle_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_watchdog starts its threads in a process, since these use what is made here. */
     ap_hook_child_init(sso_lifecycle_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* In the parent, which may read what the processes may not. */
+    ap_hook_monitor(sso_renewal_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(sso_watching_ready, NULL, NULL, APR_HOOK_REALLY_LAST);
 
     /* Before every other module: what a client must not say is gone before anybody can believe it. mod_log_forensic

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 /* No span of ours needs more than a century; below it, "now + span" cannot overflow. */
@@ -129,55 +130,138 @@ const char *sso_time_print(apr_pool_t *pool, apr_time_t when)
                         t.tm_min, t.tm_sec);
 }
 
-/* The number of so many digits at text; -1 when it is none. */
-static int digits_read(const char *text, int count)
-{
-    int number = 0;
-    for (int i = 0; i < count; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return -1;
-        }
-        number = number * 10 + (text[i] - '0');
-    }
-    return number;
-}
-
 bool sso_time_parse(const char *text, apr_time_t *ret_when)
 {
-    static const char form[] = "0000-00-00T00:00:00";
-    static const int places[] = {0, 5, 8, 11, 14, 17};
+    static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
+    static const struct {
+        int at, len, least, most;
+    } parts[] = {{0, 4, 1970, 9999}, {5, 2, 1, 12}, {8, 2, 1, 31}, {11, 2, 0, 23}, {14, 2, 0, 59}, {17, 2, 0, 59}};
     int numbers[6];
-    for (int i = 0; i < (int)sizeof(form) - 1; i++) {
-        if (text[i] == '\0' || (form[i] != '0' && text[i] != form[i])) {
+    if (strlen(text) != sizeof(shape) - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+        if (shape[i] == 'd' ? !apr_isdigit(text[i]) : text[i] != shape[i]) {
             return false;
         }
     }
     for (int i = 0; i < 6; i++) {
-        numbers[i] = digits_read(text + places[i], i == 0 ? 4 : 2);
-        if (numbers[i] < 0) {
+        numbers[i] = 0;
+        for (int j = 0; j < parts[i].len; j++) {
+            numbers[i] = numbers[i] * 10 + (text[parts[i].at + j] - '0');
+        }
+        if (numbers[i] < parts[i].least || numbers[i] > parts[i].most) {
             return false;
         }
     }
-    const char *rest = text + sizeof(form) - 1;
-    if (*rest == '.') {
-        size_t digits = strspn(rest + 1, "0123456789");
-        rest += digits == 0 || digits > 9 ? 0 : digits + 1;
+    apr_time_exp_t exploded = {.tm_year = numbers[0] - 1900,
+                               .tm_mon = numbers[1] - 1,
+                               .tm_mday = numbers[2],
+                               .tm_hour = numbers[3],
+                               .tm_min = numbers[4],
+                               .tm_sec = numbers[5]};
+    return apr_time_exp_gmt_get(ret_when, &exploded) == APR_SUCCESS;
+}
+
+/* Exactly count digits from *p on, which moves; -1 when there are not as many. */
+static int take_digits(const char **p, int count)
+{
+    int number = 0;
+    for (int i = 0; i < count; i++, (*p)++) {
+        if (**p < '0' || **p > '9') {
+            return -1;
+        }
+        number = number * 10 + (**p - '0');
     }
-    apr_time_exp_t t = {.tm_year = numbers[0] - 1900,
-                        .tm_mon = numbers[1] - 1,
-                        .tm_mday = numbers[2],
-                        .tm_hour = numbers[3],
-                        .tm_min = numbers[4],
-                        .tm_sec = numbers[5]};
-    apr_time_exp_t again;
-    apr_time_t when;
-    /* What no calendar has (the 31st of June) comes back as another day. */
-    if (strcmp(rest, "Z") != 0 || numbers[0] < 1970 || t.tm_mon < 0 || t.tm_mon > 11 ||
-        apr_time_exp_gmt_get(&when, &t) != APR_SUCCESS || apr_time_exp_gmt(&again, when) != APR_SUCCESS ||
-        again.tm_mon != t.tm_mon || again.tm_mday != t.tm_mday || again.tm_hour != t.tm_hour ||
-        again.tm_min != t.tm_min || again.tm_sec != t.tm_sec) {
+    return number;
+}
+
+static int days_of(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+/* One separator, then two digits from 0 to most. */
+static bool take_part(const char **p, char separator, int most, int *ret_number)
+{
+    if (**p != separator) {
         return false;
     }
-    *ret_when = when;
+    (*p)++;
+    *ret_number = take_digits(p, 2);
+    return *ret_number >= 0 && *ret_number <= most;
+}
+
+static bool take_fraction(const char **p, int *ret_usec)
+{
+    int unit = 100000;
+    if (**p != '.') {
+        return true;
+    }
+    (*p)++;
+    if (**p < '0' || **p > '9') {
+        return false;
+    }
+    /* What is finer than a microsecond is cut. */
+    for (; **p >= '0' && **p <= '9'; (*p)++, unit /= 10) {
+        *ret_usec += (**p - '0') * unit;
+    }
+    return true;
+}
+
+/* Z, +hh:mm, -hh:mm, or the end. */
+static bool take_zone(const char **p, int *ret_seconds)
+{
+    int hours = 0;
+    int minutes = 0;
+    char sign = **p;
+    if (sign == 'Z' || sign == 'z') {
+        (*p)++;
+    } else if (sign == '+' || sign == '-') {
+        if (!take_part(p, sign, 23, &hours) || !take_part(p, ':', 59, &minutes)) {
+            return false;
+        }
+    }
+    *ret_seconds = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+    return **p == '\0';
+}
+
+/* The time of day behind a date; nothing is midnight. A leap second is the second before it. */
+static bool take_clock(const char **p, apr_time_exp_t *when, int *ret_offset)
+{
+    if (**p == '\0') {
+        return true;
+    }
+    if (!take_part(p, 'T', 23, &when->tm_hour) || !take_part(p, ':', 59, &when->tm_min)) {
+        return false;
+    }
+    if (**p == ':' && (!take_part(p, ':', 60, &when->tm_sec) || !take_fraction(p, &when->tm_usec))) {
+        return false;
+    }
+    when->tm_sec = when->tm_sec == 60 ? 59 : when->tm_sec;
+    return take_zone(p, ret_offset);
+}
+
+bool sso_datetime_parse(const char *text, apr_time_t *ret_when)
+{
+    const char *p = text;
+    apr_time_exp_t when = {0};
+    apr_time_t moment = 0;
+    int month = 0;
+    int offset = 0;
+    int year = text == NULL ? -1 : take_digits(&p, 4);
+    /* Before 1970 there is nothing to compare with; past 9999 RFC 3339 ends. */
+    if (year < 1970 || !take_part(&p, '-', 12, &month) || month < 1 || !take_part(&p, '-', 31, &when.tm_mday) ||
+        when.tm_mday < 1 || when.tm_mday > days_of(year, month)) {
+        return false;
+    }
+    when.tm_year = year - 1900;
+    when.tm_mon = month - 1;
+    if (!take_clock(&p, &when, &offset) || apr_time_exp_get(&moment, &when) != APR_SUCCESS) {
+        return false;
+    }
+    *ret_when = moment - (apr_time_t)offset * APR_USEC_PER_SEC;
     return true;
 }

@@ -18,5 +18,8 @@ const char *sso_size_parse(const char *text, apr_off_t *ret_size);
 
 /* RFC 3339 in UTC, whole seconds: 2026-11-23T15:00:00Z. */
 const char *sso_time_print(apr_pool_t *pool, apr_time_t when);
-/* The way back; a fraction of a second is cut off. False for every other form, and for what is no day or time. */
+/* The way back, of this one form. False for all else. */
 bool sso_time_parse(const char *text, apr_time_t *ret_when);
+/* What others write: a date, or date and time (RFC 3339; seconds, their fraction and the zone may be left out, no
+ * zone is UTC). False, with nothing written, when text is none. */
+bool sso_datetime_parse(const char *text, apr_time_t *ret_when);

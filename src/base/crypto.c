@@ -52,7 +52,8 @@ static struct {
 
 struct sso_certificate_t {
     EVP_PKEY *key;
-    const char *thumbprint;
+    const char *thumbprint;       /* SHA-256 */
+    const char *older_thumbprint; /* SHA-1 */
     apr_time_t expires;
 };
 
@@ -328,21 +329,29 @@ static sso_rc certificate_check(sso_ctx_t *ctx, const X509 *x509, const EVP_PKEY
     return SSO_OK;
 }
 
+/* NULL where OpenSSL does not offer the digest. */
+static const char *thumbprint_make(apr_pool_t *pool, const X509 *x509, const EVP_MD *md)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int n = 0;
+    return X509_digest(x509, md, digest, &n) == 1 ? sso_base64url(pool, digest, n) : NULL;
+}
+
 static sso_rc certificate_fill(sso_ctx_t *ctx, apr_pool_t *pool, X509 *x509, sso_certificate_t *cert)
 {
     sso_rc rc = certificate_check(ctx, x509, cert->key);
     if (rc != SSO_OK) {
         return rc;
     }
-    unsigned char digest[SSO_SHA256_BYTES];
-    unsigned int n = 0;
-    if (X509_digest(x509, process.sha256, digest, &n) != 1 || n != sizeof(digest)) {
+    cert->thumbprint = thumbprint_make(pool, x509, process.sha256);
+    /* SHA-1 only names the certificate among those that the administrator uploaded; no signature rests on it. */
+    cert->older_thumbprint = thumbprint_make(pool, x509, EVP_sha1());
+    if (!cert->thumbprint) {
         return openssl_fail(ctx, SSO_R_CERTIFICATE, "the certificate has no thumbprint");
     }
     if (!asn1_time_get(X509_get0_notAfter(x509), &cert->expires)) {
         return openssl_fail(ctx, SSO_R_CERTIFICATE, "the certificate's end of validity is malformed");
     }
-    cert->thumbprint = sso_base64url(pool, digest, sizeof(digest));
     return SSO_OK;
 }
 
@@ -377,9 +386,9 @@ out:
     return rc;
 }
 
-const char *sso_certificate_thumbprint(const sso_certificate_t *cert)
+const char *sso_certificate_thumbprint(const sso_certificate_t *cert, sso_sign_alg_t alg)
 {
-    return cert->thumbprint;
+    return alg == SSO_SIGN_RS256 ? cert->older_thumbprint : cert->thumbprint;
 }
 
 apr_time_t sso_certificate_expires(const sso_certificate_t *cert)
@@ -388,17 +397,24 @@ apr_time_t sso_certificate_expires(const sso_certificate_t *cert)
 }
 
 /* RFC 7518 section 3.5: MGF1 with the same hash, and a salt as long as the hash. */
-static bool ps256_start(EVP_MD_CTX *md_ctx, EVP_PKEY *key)
+static bool pss_set(EVP_PKEY_CTX *key_ctx)
 {
-    EVP_PKEY_CTX *pss = NULL; /* belongs to md_ctx */
-    return EVP_DigestSignInit(md_ctx, &pss, process.sha256, NULL, key) == 1 &&
-           EVP_PKEY_CTX_set_rsa_padding(pss, RSA_PKCS1_PSS_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md(pss, process.sha256) == 1 &&
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(pss, RSA_PSS_SALTLEN_DIGEST) == 1;
+    return EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(key_ctx, process.sha256) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const void *data, apr_size_t len,
-                            const unsigned char **ret_sig, apr_size_t *ret_sig_len)
+static bool sign_start(EVP_MD_CTX *md_ctx, EVP_PKEY *key, sso_sign_alg_t alg)
+{
+    EVP_PKEY_CTX *key_ctx = NULL; /* belongs to md_ctx */
+    if (EVP_DigestSignInit(md_ctx, &key_ctx, process.sha256, NULL, key) != 1) {
+        return false;
+    }
+    return alg == SSO_SIGN_RS256 ? EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PADDING) == 1 : pss_set(key_ctx);
+}
+
+sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, sso_sign_alg_t alg, const void *data,
+                            apr_size_t len, const unsigned char **ret_sig, apr_size_t *ret_sig_len)
 {
     if (!process.ready) {
         return sso_fail(ctx, SSO_R_CRYPTO, "not initialised");
@@ -406,14 +422,14 @@ sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const
     EVP_MD_CTX *md_ctx = EVP_MD_CTX_new();
     unsigned char *sig = NULL;
     size_t sig_len = 0;
-    bool ok = md_ctx && ps256_start(md_ctx, cert->key) && EVP_DigestSign(md_ctx, NULL, &sig_len, data, len) == 1;
+    bool ok = md_ctx && sign_start(md_ctx, cert->key, alg) && EVP_DigestSign(md_ctx, NULL, &sig_len, data, len) == 1;
     if (ok) {
         sig = apr_palloc(ctx->pool, sig_len);
         ok = EVP_DigestSign(md_ctx, sig, &sig_len, data, len) == 1;
     }
     EVP_MD_CTX_free(md_ctx);
     if (!ok) {
-        return openssl_fail(ctx, SSO_R_CRYPTO, "PS256");
+        return openssl_fail(ctx, SSO_R_CRYPTO, alg == SSO_SIGN_RS256 ? "RS256" : "PS256");
     }
     *ret_sig = sig;
     *ret_sig_len = sig_len;

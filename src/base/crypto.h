@@ -43,13 +43,19 @@ typedef struct sso_certificate_t sso_certificate_t;
  * at least SSO_RSA_MIN_BITS, key and certificate differ). */
 sso_rc sso_certificate_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *cert_pem, const char *key_pem,
                              const sso_certificate_t **ret_cert) SSO_MUST_USE;
-/* base64url of SHA-256 (x5t#S256) of the DER certificate, RFC 7515 4.1.8. Lives with the certificate. */
-const char *sso_certificate_thumbprint(const sso_certificate_t *cert);
+/* How a certificate's key signs (RFC 7518 3.5 and 3.3). */
+typedef enum {
+    SSO_SIGN_PS256, /* named by x5t#S256 */
+    SSO_SIGN_RS256  /* named by x5t: the older form */
+} sso_sign_alg_t;
+/* base64url of the DER certificate's SHA-256 (x5t#S256, RFC 7515 4.1.8), or of its SHA-1 (x5t, 4.1.7) for
+ * SSO_SIGN_RS256. Lives with the certificate. */
+const char *sso_certificate_thumbprint(const sso_certificate_t *cert, sso_sign_alg_t alg);
 /* End of validity. */
 apr_time_t sso_certificate_expires(const sso_certificate_t *cert);
-/* PS256 (RFC 7518 3.5) over data; the signature in pool of ctx. */
-sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const void *data, apr_size_t len,
-                            const unsigned char **ret_sig, apr_size_t *ret_sig_len) SSO_MUST_USE;
+/* The signature over data, in the pool of ctx. */
+sso_rc sso_certificate_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, sso_sign_alg_t alg, const void *data,
+                            apr_size_t len, const unsigned char **ret_sig, apr_size_t *ret_sig_len) SSO_MUST_USE;
 
 /* An ECDSA key pair on P-256, for assertions to backends. Lives in pool; the private part is freed with it, and no call
  * gives it out. Signing with it is safe for all threads. */

@@ -184,12 +184,9 @@ static const char *url_part(const call_t *call, CURLUPart part, unsigned flags)
     return copy;
 }
 
-/* A virtual machine's instance metadata service: link-local, answered by the host itself, and only offered over http.
- */
-#define INSTANCE_METADATA_HOST "169.254.169.254"
-
 /* SECURITY: the rule of sso_url_check_outbound once more, on what libcurl itself understood, so that two parsers cannot
- * differ: https, or http to this machine or its own metadata service. */
+ * differ: https, or http to this machine; and with request->direct to its platform's own services, which are link-local
+ * and only offered over http. */
 static sso_rc url_check(call_t *call)
 {
     apr_pool_t *pool = call->ctx->pool;
@@ -205,9 +202,9 @@ static sso_rc url_check(call_t *call)
         return sso_fail(call->ctx, SSO_R_HTTP_FAILED, "the URL lacks a scheme or a host");
     }
     call->host = sso_printable(pool, host);
-    const char *wrong = sso_url_check_outbound(pool, apr_psprintf(pool, "%s://%s:%s", scheme, host, port), false);
-    bool metadata = call->request->direct && strcmp(host, INSTANCE_METADATA_HOST) == 0;
-    if (wrong && !metadata) {
+    const char *origin = apr_psprintf(pool, "%s://%s:%s", scheme, host, port);
+    const char *wrong = sso_url_check_outbound(pool, origin, false);
+    if (wrong && !(call->request->direct && sso_url_check_local(pool, origin, false) == NULL)) {
         return sso_fail(call->ctx, SSO_R_HTTP_FAILED, "%s: %s", call->host, wrong);
     }
     call->loopback_http = strcmp(scheme, "https") != 0;

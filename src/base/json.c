@@ -49,7 +49,7 @@ static apr_status_t free_json(void *json)
 
 /* SECURITY: jansson descends by recursion, to 2,048 levels; this look beforehand keeps its stack and ours
  * small. Brackets within strings do not count. What this reads differently from jansson, jansson refuses. */
-static bool is_shallow(const char *text, apr_size_t len)
+static bool is_shallow(const char *text, apr_size_t len, int max_depth)
 {
     bool in_string = false;
     int depth = 0;
@@ -62,7 +62,7 @@ static bool is_shallow(const char *text, apr_size_t len)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > SSO_MAX_JSON_DEPTH) {
+            if (++depth > max_depth) {
                 return false;
             }
         } else if ((c == ']' || c == '}') && depth > 0) {
@@ -75,14 +75,21 @@ static bool is_shallow(const char *text, apr_size_t len)
 sso_rc sso_json_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, apr_size_t len, apr_size_t max_len,
                       const sso_json_t **ret_value)
 {
+    return sso_json_parse_deep(ctx, pool, text, len, max_len, SSO_MAX_JSON_DEPTH, ret_value);
+}
+
+sso_rc sso_json_parse_deep(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, apr_size_t len, apr_size_t max_len,
+                           int max_depth, const sso_json_t **ret_value)
+{
+    max_depth = max_depth < SSO_MAX_JSON_LEVELS ? max_depth : SSO_MAX_JSON_LEVELS;
     if (len > max_len) {
         return sso_fail(ctx, SSO_R_JSON_SIZE, "%zu bytes, at most %zu", (size_t)len, (size_t)max_len);
     }
     if (text == NULL) {
         return sso_fail(ctx, SSO_R_JSON_SYNTAX, "no text");
     }
-    if (!is_shallow(text, len)) {
-        return sso_fail(ctx, SSO_R_JSON_DEPTH, "more than %d levels", SSO_MAX_JSON_DEPTH);
+    if (!is_shallow(text, len, max_depth)) {
+        return sso_fail(ctx, SSO_R_JSON_DEPTH, "more than %d levels", max_depth);
     }
     /* Any value may stand alone (RFC 8259); callers ask for the type that they need. */
     json_error_t error;
@@ -158,9 +165,28 @@ bool sso_json_integer(const sso_json_t *value, int64_t *ret_number)
     return true;
 }
 
+bool sso_json_number(const sso_json_t *value, double *ret_number)
+{
+    if (!json_is_number(inner(value))) {
+        return false;
+    }
+    *ret_number = json_number_value(inner(value));
+    return true;
+}
+
 bool sso_json_is_true(const sso_json_t *value)
 {
     return json_is_true(inner(value));
+}
+
+/* jansson compares, copies and prints by recursion; is_shallow has bounded how deep a value can be. It only reads here.
+ */
+bool sso_json_equal(const sso_json_t *a, const sso_json_t *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return json_equal(inner(a), inner(b)) != 0;
 }
 
 void sso_json_each(const sso_json_t *object, bool (*each)(void *baton, const char *name, const sso_json_t *member),
@@ -290,6 +316,179 @@ const char *sso_json_print(apr_pool_t *pool, const sso_json_writer_t *object)
     check_memory(pool, len > 0);
     char *text = apr_palloc(pool, len + 1);
     check_memory(pool, json_dumpb(object->root, text, len, flags) == len);
+    text[len] = '\0';
+    return text;
+}
+
+/* A node is jansson's value as well, under the name of what may be written to. */
+static json_t *writable(sso_json_node_t *node)
+{
+    return (json_t *)node;
+}
+
+/* Takes json over: it is freed with pool. */
+static sso_json_node_t *own(apr_pool_t *pool, json_t *json)
+{
+    check_memory(pool, json != NULL);
+    apr_pool_cleanup_register(pool, json, free_json, apr_pool_cleanup_null);
+    return (sso_json_node_t *)json;
+}
+
+sso_json_node_t *sso_json_node_object(apr_pool_t *pool)
+{
+    return own(pool, json_object());
+}
+
+sso_json_node_t *sso_json_node_array(apr_pool_t *pool)
+{
+    return own(pool, json_array());
+}
+
+sso_json_node_t *sso_json_node_text(apr_pool_t *pool, const char *text)
+{
+    return own(pool, json_string(to_utf8(pool, text)));
+}
+
+sso_json_node_t *sso_json_node_bool(apr_pool_t *pool, bool value)
+{
+    return own(pool, json_boolean(value));
+}
+
+sso_json_node_t *sso_json_node_copy(apr_pool_t *pool, const sso_json_t *value)
+{
+    return own(pool, json_deep_copy(inner(value)));
+}
+
+const sso_json_t *sso_json_node_view(const sso_json_node_t *node)
+{
+    return (const sso_json_t *)node;
+}
+
+sso_json_node_t *sso_json_node_get(sso_json_node_t *object, const char *name)
+{
+    return (sso_json_node_t *)json_object_get(writable(object), name);
+}
+
+sso_json_node_t *sso_json_node_at(sso_json_node_t *array, apr_size_t index)
+{
+    return (sso_json_node_t *)json_array_get(writable(array), index);
+}
+
+/* Takes value over and gives it back as a node; NULL, and value is gone, when object is none. */
+static sso_json_node_t *put(apr_pool_t *pool, sso_json_node_t *object, const char *name, json_t *value)
+{
+    check_memory(pool, value != NULL);
+    if (!json_is_object(writable(object))) {
+        json_decref(value);
+        return NULL;
+    }
+    check_memory(pool, json_object_set_new(writable(object), to_utf8(pool, name), value) == 0);
+    return (sso_json_node_t *)value;
+}
+
+void sso_json_node_set(apr_pool_t *pool, sso_json_node_t *object, const char *name, const sso_json_t *value)
+{
+    if (value == NULL) {
+        sso_json_node_remove(object, name);
+        return;
+    }
+    put(pool, object, name, json_deep_copy(inner(value)));
+}
+
+void sso_json_node_set_text(apr_pool_t *pool, sso_json_node_t *object, const char *name, const char *value)
+{
+    if (value == NULL) {
+        sso_json_node_remove(object, name);
+        return;
+    }
+    put(pool, object, name, json_string(to_utf8(pool, value)));
+}
+
+void sso_json_node_set_integer(apr_pool_t *pool, sso_json_node_t *object, const char *name, int64_t value)
+{
+    put(pool, object, name, json_integer(value));
+}
+
+void sso_json_node_set_bool(apr_pool_t *pool, sso_json_node_t *object, const char *name, bool value)
+{
+    put(pool, object, name, json_boolean(value));
+}
+
+sso_json_node_t *sso_json_node_set_object(apr_pool_t *pool, sso_json_node_t *object, const char *name)
+{
+    return put(pool, object, name, json_object());
+}
+
+sso_json_node_t *sso_json_node_set_array(apr_pool_t *pool, sso_json_node_t *object, const char *name)
+{
+    return put(pool, object, name, json_array());
+}
+
+void sso_json_node_remove(sso_json_node_t *object, const char *name)
+{
+    json_object_del(writable(object), name);
+}
+
+/* As put, for the end of an array. */
+static sso_json_node_t *push(apr_pool_t *pool, sso_json_node_t *array, json_t *value)
+{
+    check_memory(pool, value != NULL);
+    if (!json_is_array(writable(array))) {
+        json_decref(value);
+        return NULL;
+    }
+    check_memory(pool, json_array_append_new(writable(array), value) == 0);
+    return (sso_json_node_t *)value;
+}
+
+void sso_json_node_append(apr_pool_t *pool, sso_json_node_t *array, const sso_json_t *value)
+{
+    if (value != NULL) {
+        push(pool, array, json_deep_copy(inner(value)));
+    }
+}
+
+void sso_json_node_append_text(apr_pool_t *pool, sso_json_node_t *array, const char *value)
+{
+    if (value != NULL) {
+        push(pool, array, json_string(to_utf8(pool, value)));
+    }
+}
+
+sso_json_node_t *sso_json_node_append_object(apr_pool_t *pool, sso_json_node_t *array)
+{
+    return push(pool, array, json_object());
+}
+
+void sso_json_node_set_at(apr_pool_t *pool, sso_json_node_t *array, apr_size_t index, const sso_json_t *value)
+{
+    json_t *copy = json_deep_copy(inner(value));
+    check_memory(pool, copy != NULL);
+    /* Takes copy over also when it fails, which is an index past the end. */
+    (void)json_array_set_new(writable(array), index, copy);
+}
+
+void sso_json_node_remove_at(sso_json_node_t *array, apr_size_t index)
+{
+    json_array_remove(writable(array), index);
+}
+
+/* 15 digits give every number back as it was written, up to 15 digits: 0.1 stays 0.1. */
+#define VALUE_FLAGS (JSON_REAL_PRECISION(15) | JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY)
+
+apr_size_t sso_json_length(const sso_json_t *value)
+{
+    return value == NULL ? 0 : json_dumpb(inner(value), NULL, 0, VALUE_FLAGS);
+}
+
+const char *sso_json_print_value(apr_pool_t *pool, const sso_json_t *value, apr_size_t max_len)
+{
+    apr_size_t len = sso_json_length(value);
+    if (len == 0 || len > max_len) {
+        return NULL;
+    }
+    char *text = apr_palloc(pool, len + 1);
+    check_memory(pool, json_dumpb(inner(value), text, len, VALUE_FLAGS) == len);
     text[len] = '\0';
     return text;
 }

@@ -16,6 +16,10 @@ typedef struct sso_json_t sso_json_t;
 sso_rc sso_json_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, apr_size_t len, apr_size_t max_len,
                       const sso_json_t **ret_value) SSO_MUST_USE;
 
+/* The same with a bound of the caller's on the levels, at most SSO_MAX_JSON_LEVELS, for bodies that clients send. */
+sso_rc sso_json_parse_deep(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, apr_size_t len, apr_size_t max_len,
+                           int max_depth, const sso_json_t **ret_value) SSO_MUST_USE;
+
 typedef enum {
     SSO_JSON_NULL,
     SSO_JSON_BOOL,
@@ -39,8 +43,12 @@ const char *sso_json_text(const sso_json_t *value);
 const char *sso_json_get_text(const sso_json_t *object, const char *name);
 /* True and *ret_number for an integer value; reals are not integers, however round. */
 bool sso_json_integer(const sso_json_t *value, int64_t *ret_number);
+/* True and *ret_number for an integer or a real, with what a double can hold of it. */
+bool sso_json_number(const sso_json_t *value, double *ret_number);
 /* True for the value true. */
 bool sso_json_is_true(const sso_json_t *value);
+/* True when both are of one type and hold the same; the order of members does not count. NULL equals NULL alone. */
+bool sso_json_equal(const sso_json_t *a, const sso_json_t *b);
 /* Calls each(baton, name, member) for the members of an object until it gives false. */
 void sso_json_each(const sso_json_t *object, bool (*each)(void *baton, const char *name, const sso_json_t *member),
                    void *baton);
@@ -62,3 +70,47 @@ sso_json_writer_t *sso_json_set_object(sso_json_writer_t *object, const char *na
 void sso_json_set_value(sso_json_writer_t *object, const char *name, const sso_json_t *value);
 /* Compact text in pool, keys in order of insertion. */
 const char *sso_json_print(apr_pool_t *pool, const sso_json_writer_t *object);
+
+/* Nested documents that change. A node is a value that may be written to; sso_json_node_view reads it. Containers own
+ * what is in them: what is put in is copied, so that no two documents share a part, and a node or view of a value that
+ * is removed or replaced is gone with it. Lives as long as the pool of the outermost value. Names and texts have to be
+ * UTF-8 (else U+FFFD). Writing to a node that is no object (no array) changes nothing. */
+typedef struct sso_json_node_t sso_json_node_t;
+
+/* Values that stand alone, owned by pool. */
+sso_json_node_t *sso_json_node_object(apr_pool_t *pool);
+sso_json_node_t *sso_json_node_array(apr_pool_t *pool);
+sso_json_node_t *sso_json_node_text(apr_pool_t *pool, const char *text);
+sso_json_node_t *sso_json_node_bool(apr_pool_t *pool, bool value);
+sso_json_node_t *sso_json_node_copy(apr_pool_t *pool, const sso_json_t *value);
+
+/* Reads a node; NULL for NULL. */
+const sso_json_t *sso_json_node_view(const sso_json_node_t *node);
+/* A member, an element: to be written to. NULL when there is none. */
+sso_json_node_t *sso_json_node_get(sso_json_node_t *object, const char *name);
+sso_json_node_t *sso_json_node_at(sso_json_node_t *array, apr_size_t index);
+
+/* Members. A name that stands already keeps its place and gets the new value. pool is for texts on their way in. value
+ * may be a part of object itself; NULL removes the member. */
+void sso_json_node_set(apr_pool_t *pool, sso_json_node_t *object, const char *name, const sso_json_t *value);
+void sso_json_node_set_text(apr_pool_t *pool, sso_json_node_t *object, const char *name, const char *value);
+void sso_json_node_set_integer(apr_pool_t *pool, sso_json_node_t *object, const char *name, int64_t value);
+void sso_json_node_set_bool(apr_pool_t *pool, sso_json_node_t *object, const char *name, bool value);
+/* An empty object or array as member, to be filled. NULL when object is no object. */
+sso_json_node_t *sso_json_node_set_object(apr_pool_t *pool, sso_json_node_t *object, const char *name);
+sso_json_node_t *sso_json_node_set_array(apr_pool_t *pool, sso_json_node_t *object, const char *name);
+void sso_json_node_remove(sso_json_node_t *object, const char *name);
+
+/* Elements, at the end of an array. value NULL adds nothing. */
+void sso_json_node_append(apr_pool_t *pool, sso_json_node_t *array, const sso_json_t *value);
+void sso_json_node_append_text(apr_pool_t *pool, sso_json_node_t *array, const char *value);
+sso_json_node_t *sso_json_node_append_object(apr_pool_t *pool, sso_json_node_t *array);
+/* Puts a value in the place of an element; nothing past the end. */
+void sso_json_node_set_at(apr_pool_t *pool, sso_json_node_t *array, apr_size_t index, const sso_json_t *value);
+/* Removes the element; those behind it move up. */
+void sso_json_node_remove_at(sso_json_node_t *array, apr_size_t index);
+
+/* Bytes of the value as sso_json_print_value would write it. */
+apr_size_t sso_json_length(const sso_json_t *value);
+/* Compact UTF-8 text in pool, members in order of insertion. NULL when it would be longer than max_len bytes. */
+const char *sso_json_print_value(apr_pool_t *pool, const sso_json_t *value, apr_size_t max_len);

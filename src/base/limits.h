@@ -10,8 +10,9 @@
 #define SSO_MAX_RESPONSE_HEADERS (64 * 1024)
 #define SSO_MAX_TOKEN_RESPONSE (256 * 1024)
 
-/* JSON from outside. */
+/* JSON from outside; the second is what no caller can go beyond. */
 #define SSO_MAX_JSON_DEPTH 16
+#define SSO_MAX_JSON_LEVELS 64
 
 /* JWT in compact serialization: header, and the whole token (200 groups are about 12 KB). */
 #define SSO_MAX_JWT (64 * 1024)
@@ -50,6 +51,14 @@
 #define SSO_MAX_RETURN_PATH 2048
 #define SSO_MAX_STATE 4096
 
+/* Step-up: an id of an authentication context, how many of them one configuration names (bits of a word), and how often
+ * the rules of one refused request are asked again as if one were there. */
+#define SSO_MAX_ACR 32
+#define SSO_MAX_ACRS 64
+#define SSO_MAX_SUPPOSITIONS 16
+/* login_hint and domain_hint: they ride in the sealed state. */
+#define SSO_MAX_HINT 256
+
 /* Cookies: one chunk stays below what every browser stores for one cookie, attributes included. */
 #define SSO_COOKIE_CHUNK 3800
 #define SSO_MAX_COOKIE_CHUNKS 4
@@ -64,6 +73,7 @@
 #define SSO_MAX_STORE_CONNECTIONS 8
 #define SSO_MAX_STORE_COLUMNS 16
 #define SSO_MAX_SOURCE 4096
+#define SSO_MAX_LISTED_SESSIONS 200000
 #define SSO_MAX_STORED_SEALED (96 * 1024)
 #define SSO_MAX_STORED_TEXT 4096
 
@@ -72,6 +82,13 @@
 
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
+/* What the parent hands to the processes at once: two certificates with their keys, and a head. */
+#define SSO_MAX_HANDED (4 * SSO_MAX_SECRET + 64)
+
+/* Verified access tokens that one process remembers: sets of ways, and bytes of one (a usual user has 300). */
+#define SSO_MEMO_SETS 256
+#define SSO_MEMO_WAYS 4
+#define SSO_MAX_MEMO_BYTES 1984
 
 /* Ended sessions that a node remembers: slots of 24 bytes, and how many places one id may be put at. */
 #define SSO_ENDED_SLOTS (1U << 18)
@@ -80,6 +97,28 @@
  * at once. */
 #define SSO_MAX_SID 64
 #define SSO_MAX_FRONTCHANNEL 4
+
+/* SCIM: a request's body and its levels; a stored document, its attributes, one value of it, the entries of a plural
+ * attribute, the levels of a value that no schema describes; names. A group's members stand in a table of their own. */
+#define SSO_MAX_SCIM_BODY (1024 * 1024)
+#define SSO_MAX_SCIM_DEPTH 64
+#define SSO_MAX_SCIM_DOCUMENT (64 * 1024)
+#define SSO_MAX_SCIM_ATTRIBUTES 256
+#define SSO_MAX_SCIM_VALUE (16 * 1024)
+#define SSO_MAX_SCIM_KEY 512
+#define SSO_MAX_SCIM_ENTRIES 500
+#define SSO_MAX_SCIM_VALUE_DEPTH 4
+#define SSO_MAX_SCIM_URN 256
+#define SSO_MAX_SCIM_NAME 120
+#define SSO_MAX_SCIM_ID 256
+#define SSO_MAX_SCIM_MEMBERS 20000
+#define SSO_MAX_SCIM_OPERATIONS 1000
+
+/* SCIM: a filter or the path of an operation; brackets within brackets; comparisons; names in attributes=. */
+#define SSO_MAX_FILTER 2048
+#define SSO_MAX_FILTER_DEPTH 16
+#define SSO_MAX_FILTER_TERMS 64
+#define SSO_MAX_PROJECTION_NAMES 64
 
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

@@ -29,8 +29,12 @@ typedef enum {
     SSO_PAGE_COOKIES, /* the browser does not keep our cookies */
     SSO_PAGE_DENIED,  /* signed in, but may not enter */
     SSO_PAGE_SIGNIN,  /* a program asked; a person must sign in first */
-    SSO_PAGE_SIGNOUT, /* not everything that should end could be ended */
-    SSO_PAGE_REQUEST  /* the request itself makes no sense */
+    SSO_PAGE_STEPUP,  /* signed in; a further check is needed */
+    SSO_PAGE_ACCOUNT, /* another account came back than the one that went */
+    SSO_PAGE_REQUEST, /* the request itself makes no sense */
+    SSO_PAGE_TOKEN,   /* a program's access token is not accepted */
+    SSO_PAGE_SCOPE,   /* it is, but may not do this */
+    SSO_PAGE_SIGNOUT  /* not everything that should end could be ended */
 } sso_page_t;
 
 typedef enum {

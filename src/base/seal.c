@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealed records and the key file behind them; no key ever leaves this file, and nothing about a record is negotiable.
- */
+/* Sealed records and the ring of keys behind them; no key ever leaves this file, and nothing about a record is
+ * negotiable. */
 #include "base/seal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/limits.h"
 
 #define RECORD_VERSION 1
@@ -43,9 +38,23 @@ typedef struct {
     const sso_signing_key_t *signing;
 } ring_key_t;
 
-struct sso_keyring_t {
+/* The keys of one reading of the file; never changed. */
+typedef struct {
     int count;
     ring_key_t keys[SSO_MAX_RING_KEYS];
+} ring_t;
+
+/* What changes when the file does. */
+typedef struct {
+    _Atomic(const ring_t *) now;
+    const sso_handoff_t *handoff; /* NULL: nobody hands over */
+    _Atomic uint32_t seen;        /* the generation of `now`, or one that could not be used */
+    atomic_flag busy;             /* guards the pool */
+    apr_pool_t *pool;             /* of all keys but the first; a process keeps them, some kilobytes for each change */
+} live_t;
+
+struct sso_keyring_t {
+    live_t *live;
 };
 
 /* The file's keys, while it is read; wiped as soon as the derived keys are there. */
@@ -55,75 +64,18 @@ typedef struct {
     unsigned char keys[SSO_MAX_RING_KEYS][SSO_KEY_BYTES];
 } masters_t;
 
-/* Checks what is behind the descriptor, so that nothing can be put in its place between check and use. */
-static sso_rc keyfile_check(sso_ctx_t *ctx, int fd, const char *path)
+static bool key_id_parse(const char *text, unsigned char ret_id[static KEY_ID_BYTES])
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        int err = errno;
-        return sso_fail(ctx, SSO_R_KEYFILE_ACCESS, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+    static const char digits[] = "0123456789abcdef";
+    if (strlen(text) != 2 * KEY_ID_BYTES || strspn(text, digits) != 2 * KEY_ID_BYTES) {
+        return false;
     }
-    if (!S_ISREG(st.st_mode)) {
-        return sso_fail(ctx, SSO_R_KEYFILE_MODE, "%s is no regular file", sso_printable(ctx->pool, path));
+    for (int i = 0; i < KEY_ID_BYTES; i++) {
+        long high = strchr(digits, text[2 * i]) - digits;
+        long low = strchr(digits, text[2 * i + 1]) - digits;
+        ret_id[i] = (unsigned char)(high * 16 + low);
     }
-    if (st.st_uid != geteuid()) {
-        return sso_fail(ctx, SSO_R_KEYFILE_MODE, "%s belongs to user %lu, we are %lu", sso_printable(ctx->pool, path),
-                        (unsigned long)st.st_uid, (unsigned long)geteuid());
-    }
-    if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return sso_fail(ctx, SSO_R_KEYFILE_MODE, "%s has mode %04o, wanted 0600", sso_printable(ctx->pool, path),
-                        (unsigned)(st.st_mode & 07777));
-    }
-    if (st.st_size > SSO_MAX_KEYFILE) {
-        return sso_fail(ctx, SSO_R_KEYFILE_FORMAT, "%s is larger than %d bytes", sso_printable(ctx->pool, path),
-                        SSO_MAX_KEYFILE);
-    }
-    return SSO_OK;
-}
-
-static sso_rc keyfile_open(sso_ctx_t *ctx, const char *path, int *ret_fd)
-{
-    /* O_NONBLOCK: a FIFO in its place must not hold up the start. */
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        int err = errno;
-        sso_rc rc = SSO_R_KEYFILE_ACCESS;
-        if (err == ENOENT) {
-            rc = SSO_R_KEYFILE_MISSING;
-        } else if (err == ELOOP) {
-            rc = SSO_R_KEYFILE_MODE; /* a symbolic link */
-        }
-        return sso_fail(ctx, rc, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
-    }
-    sso_rc rc = keyfile_check(ctx, fd, path);
-    if (rc != SSO_OK) {
-        close(fd);
-        return rc;
-    }
-    *ret_fd = fd;
-    return SSO_OK;
-}
-
-/* Reads at most max bytes and puts a NUL behind them; text has room for max + 1. The result is max when there may be
- * more, -1 on failure. */
-static ssize_t keyfile_read(int fd, char *text, size_t max)
-{
-    size_t len = 0;
-    while (len < max) {
-        ssize_t n = read(fd, text + len, max - len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -1;
-        }
-        if (n == 0) {
-            break;
-        }
-        len += (size_t)n;
-    }
-    text[len] = '\0';
-    return (ssize_t)len;
+    return true;
 }
 
 /* The shape of RFC 3339 in UTC. The moment is for people and `entra-sso key`: here it shows that a line is whole. */
@@ -171,7 +123,7 @@ static const char *key_line_parse(apr_pool_t *pool, char *line, masters_t *maste
     if (masters->count == SSO_MAX_RING_KEYS) {
         return "there are too many keys";
     }
-    if (!sso_hex_decode(id, masters->ids[masters->count], KEY_ID_BYTES)) {
+    if (!key_id_parse(id, masters->ids[masters->count])) {
         return "the id is not 8 lower-case hexadecimal digits";
     }
     if (!created_is_whole(created)) {
@@ -250,7 +202,7 @@ static sso_rc signing_derive(sso_ctx_t *ctx, apr_pool_t *pool, const unsigned ch
     return rc;
 }
 
-static sso_rc ring_derive(sso_ctx_t *ctx, apr_pool_t *pool, const masters_t *masters, sso_keyring_t *ring)
+static sso_rc ring_derive(sso_ctx_t *ctx, apr_pool_t *pool, const masters_t *masters, ring_t *ring)
 {
     for (int i = 0; i < masters->count; i++) {
         memcpy(ring->keys[i].id, masters->ids[i], KEY_ID_BYTES);
@@ -269,7 +221,7 @@ static sso_rc ring_derive(sso_ctx_t *ctx, apr_pool_t *pool, const masters_t *mas
     return SSO_OK;
 }
 
-static sso_rc ring_parse(sso_ctx_t *ctx, apr_pool_t *pool, char *text, const char *path, sso_keyring_t **ret_ring)
+static sso_rc ring_parse(sso_ctx_t *ctx, apr_pool_t *pool, char *text, const char *path, const ring_t **ret_ring)
 {
     masters_t masters = {0};
     sso_rc rc = keyfile_parse(ctx, text, path, &masters);
@@ -277,7 +229,7 @@ static sso_rc ring_parse(sso_ctx_t *ctx, apr_pool_t *pool, char *text, const cha
         rc = masters_check(ctx, &masters, path);
     }
     if (rc == SSO_OK) {
-        sso_keyring_t *ring = apr_pcalloc(pool, sizeof(*ring));
+        ring_t *ring = apr_pcalloc(pool, sizeof(*ring));
         sso_wipe_later(pool, ring, sizeof(*ring));
         rc = ring_derive(ctx, pool, &masters, ring);
         if (rc == SSO_OK) {
@@ -288,144 +240,96 @@ static sso_rc ring_parse(sso_ctx_t *ctx, apr_pool_t *pool, char *text, const cha
     return rc;
 }
 
-sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_keyring_t **ret_ring)
+sso_rc sso_keyring_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, const char *path, sso_keyring_t **ret_ring)
 {
-    int fd = -1;
-    sso_rc rc = keyfile_open(ctx, path, &fd);
+    const ring_t *keys;
+    char *copy = apr_pstrdup(ctx->pool, text);
+    sso_rc rc = ring_parse(ctx, pool, copy, path, &keys);
+    sso_wipe(copy, strlen(text));
     if (rc != SSO_OK) {
         return rc;
     }
-    char text[SSO_MAX_KEYFILE + 2];
-    ssize_t len = keyfile_read(fd, text, SSO_MAX_KEYFILE + 1);
-    int err = errno;
-    close(fd);
-    if (len < 0) {
-        rc = sso_fail(ctx, SSO_R_KEYFILE_ACCESS, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
-    } else if (len > SSO_MAX_KEYFILE || memchr(text, '\0', (size_t)len)) {
-        rc = sso_fail(ctx, SSO_R_KEYFILE_FORMAT, "%s is larger than %d bytes, or no text",
-                      sso_printable(ctx->pool, path), SSO_MAX_KEYFILE);
-    } else {
-        rc = ring_parse(ctx, pool, text, path, ret_ring);
+    sso_keyring_t *ring = apr_pcalloc(pool, sizeof(*ring));
+    ring->live = apr_pcalloc(pool, sizeof(*ring->live));
+    atomic_init(&ring->live->now, keys);
+    *ret_ring = ring;
+    return SSO_OK;
+}
+
+sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_keyring_t **ret_ring)
+{
+    const char *text;
+    sso_rc rc = sso_keyring_read(ctx, ctx->pool, path, &text);
+    return rc != SSO_OK ? rc : sso_keyring_parse(ctx, pool, text, path, ret_ring);
+}
+
+static apr_status_t pool_destroy(void *pool)
+{
+    apr_pool_destroy(pool);
+    return APR_SUCCESS;
+}
+
+bool sso_keyring_follow(sso_keyring_t *ring, apr_pool_t *pool, const sso_handoff_t *handoff)
+{
+    live_t *live = ring->live;
+    /* Without a parent: it is filled by request threads, while the configuration's pool belongs to none. */
+    if (apr_pool_create_unmanaged_ex(&live->pool, apr_pool_abort_get(pool), NULL) != APR_SUCCESS) {
+        return false;
     }
-    sso_wipe(text, sizeof(text));
-    return rc;
+    apr_pool_cleanup_register(pool, live->pool, pool_destroy, apr_pool_cleanup_null);
+    atomic_flag_clear(&live->busy);
+    atomic_store_explicit(&live->seen, sso_handoff_generation(handoff), memory_order_relaxed);
+    live->handoff = handoff;
+    return true;
+}
+
+/* Builds the keys that were handed, by one thread of the process; the others go on with those they have. */
+static void ring_renew(sso_ctx_t *ctx, live_t *live)
+{
+    if (atomic_flag_test_and_set_explicit(&live->busy, memory_order_acquire)) {
+        return;
+    }
+    const unsigned char *text;
+    apr_size_t len;
+    uint32_t generation = sso_handoff_generation(live->handoff);
+    sso_ctx_t own;
+    sso_ctx_init(&own, ctx->pool, ctx->now); /* a fault here is none of the request's */
+    if (sso_handoff_take(live->handoff, ctx->pool, &text, &len, &generation)) {
+        const ring_t *keys;
+        /* The writer has judged them. What is refused here all the same is not tried again. */
+        if (ring_parse(&own, live->pool, (char *)(uintptr_t)text, "the changed key file", &keys) == SSO_OK) {
+            atomic_store_explicit(&live->now, keys, memory_order_release);
+        }
+    }
+    atomic_store_explicit(&live->seen, generation, memory_order_relaxed);
+    atomic_flag_clear_explicit(&live->busy, memory_order_release);
+}
+
+/* The keys of this moment. They stay where they are as long as the process, so a thread may finish with those that it
+ * began with. */
+static const ring_t *ring_now(sso_ctx_t *ctx, const sso_keyring_t *ring)
+{
+    live_t *live = ring->live;
+    if (live->handoff &&
+        sso_handoff_generation(live->handoff) != atomic_load_explicit(&live->seen, memory_order_relaxed)) {
+        ring_renew(ctx, live);
+    }
+    return atomic_load_explicit(&live->now, memory_order_acquire);
 }
 
 int sso_keyring_size(const sso_keyring_t *ring)
 {
-    return ring->count;
+    return atomic_load_explicit(&ring->live->now, memory_order_acquire)->count;
 }
 
-int sso_keyring_signing_keys(const sso_keyring_t *ring, const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS])
+int sso_keyring_signing_keys(sso_ctx_t *ctx, const sso_keyring_t *ring,
+                             const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS])
 {
-    for (int i = 0; i < ring->count; i++) {
-        ret_keys[i] = ring->keys[i].signing;
+    const ring_t *keys = ring_now(ctx, ring);
+    for (int i = 0; i < keys->count; i++) {
+        ret_keys[i] = keys->keys[i].signing;
     }
-    return ring->count;
-}
-
-static bool write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return false;
-        }
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-/* The name in path's folder must outlive a power cut as well as the bytes do. What cannot be synced stays as it is. */
-static void folder_sync(apr_pool_t *pool, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *folder = ".";
-    if (slash) {
-        folder = slash == path ? "/" : apr_pstrmemdup(pool, path, (apr_size_t)(slash - path));
-    }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
-/* Writes text to a new file aside and links it to path, which fails when path is there: unlike rename, and unlike
- * making path itself, of which another maker could read a half. Gives 0, or errno. */
-static int file_link_new(const char *aside, const char *path, const char *text)
-{
-    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        return errno;
-    }
-    int err = 0;
-    if (fchmod(fd, S_IRUSR | S_IWUSR) != 0 || !write_all(fd, text, strlen(text)) || fsync(fd) != 0) {
-        err = errno;
-    }
-    if (close(fd) != 0 && err == 0) {
-        err = errno;
-    }
-    if (err == 0 && link(aside, path) != 0) {
-        err = errno;
-    }
-    unlink(aside);
-    return err;
-}
-
-/* A key file with one new key; the caller wipes it. */
-static sso_rc keyfile_print(sso_ctx_t *ctx, char *text, size_t max)
-{
-    unsigned char id[KEY_ID_BYTES];
-    unsigned char key[SSO_KEY_BYTES];
-    sso_rc rc = sso_random(ctx, id, sizeof(id));
-    if (rc == SSO_OK) {
-        rc = sso_random(ctx, key, sizeof(key));
-    }
-    if (rc != SSO_OK) {
-        return rc;
-    }
-    const char *key_text = sso_base64url(ctx->pool, key, sizeof(key));
-    apr_snprintf(text, max,
-                 "# Keys of mod_entra_sso's cookies: whoever can read them can sign in as anyone.\n"
-                 "# The first key seals, all open. Nodes behind one balancer share this file.\n"
-                 "key %s %s %s\n",
-                 sso_hex(ctx->pool, id, sizeof(id)), key_text, sso_time_print(ctx->pool, ctx->now));
-    sso_wipe(key, sizeof(key));
-    sso_wipe_later(ctx->pool, (void *)(uintptr_t)key_text, strlen(key_text));
-    return SSO_OK;
-}
-
-sso_rc sso_keyring_make(sso_ctx_t *ctx, const char *path, bool *ret_made)
-{
-    struct stat st;
-    if (lstat(path, &st) == 0) {
-        *ret_made = false; /* whether it is a good one is for sso_keyring_load to say */
-        return SSO_OK;
-    }
-    unsigned char suffix[8];
-    sso_rc rc = sso_random(ctx, suffix, sizeof(suffix));
-    if (rc != SSO_OK) {
-        return rc;
-    }
-    char text[512];
-    rc = keyfile_print(ctx, text, sizeof(text));
-    if (rc != SSO_OK) {
-        return rc;
-    }
-    const char *aside = apr_pstrcat(ctx->pool, path, ".", sso_hex(ctx->pool, suffix, sizeof(suffix)), NULL);
-    int err = file_link_new(aside, path, text);
-    sso_wipe(text, sizeof(text));
-    if (err != 0 && err != EEXIST) {
-        return sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
-    }
-    folder_sync(ctx->pool, path);
-    *ret_made = err == 0;
-    return SSO_OK;
+    return keys->count;
 }
 
 static void aad_fill(unsigned char aad[static AAD_BYTES], const ring_key_t *key, sso_purpose_t purpose,
@@ -444,7 +348,7 @@ sso_rc sso_seal(sso_ctx_t *ctx, const sso_keyring_t *ring, sso_purpose_t purpose
     if ((unsigned)purpose >= SSO_PURPOSE_COUNT || len > APR_SIZE_MAX - SSO_SEAL_OVERHEAD) {
         return sso_fail(ctx, SSO_R_CRYPTO, "no such purpose, or too much data");
     }
-    const ring_key_t *key = &ring->keys[0];
+    const ring_key_t *key = &ring_now(ctx, ring)->keys[0];
     unsigned char *raw = apr_palloc(ctx->pool, SSO_SEAL_OVERHEAD + len);
     raw[0] = RECORD_VERSION;
     memcpy(raw + 1, key->id, KEY_ID_BYTES);
@@ -464,7 +368,7 @@ sso_rc sso_seal(sso_ctx_t *ctx, const sso_keyring_t *ring, sso_purpose_t purpose
     return SSO_OK;
 }
 
-static const ring_key_t *key_find(const sso_keyring_t *ring, const unsigned char id[static KEY_ID_BYTES])
+static const ring_key_t *key_find(const ring_t *ring, const unsigned char id[static KEY_ID_BYTES])
 {
     for (int i = 0; i < ring->count; i++) {
         if (memcmp(ring->keys[i].id, id, KEY_ID_BYTES) == 0) { /* an id is no secret */
@@ -483,7 +387,7 @@ sso_rc sso_open(sso_ctx_t *ctx, const sso_keyring_t *ring, sso_purpose_t purpose
     if (!raw || raw_len < SSO_SEAL_OVERHEAD || raw[0] != RECORD_VERSION || (unsigned)purpose >= SSO_PURPOSE_COUNT) {
         return sso_fail(ctx, SSO_R_SEAL_FORMAT, "%lu characters", (unsigned long)text_len);
     }
-    const ring_key_t *key = key_find(ring, raw + 1);
+    const ring_key_t *key = key_find(ring_now(ctx, ring), raw + 1);
     if (!key) {
         return sso_fail(ctx, SSO_R_SEAL_KEY, "key %02x%02x%02x%02x", raw[1], raw[2], raw[3], raw[4]);
     }

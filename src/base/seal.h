@@ -3,6 +3,8 @@
 #pragma once
 
 #include "base/crypto.h"
+#include "base/handoff.h"
+#include "base/keyring.h"
 #include "base/limits.h"
 #include "base/result.h"
 
@@ -22,21 +24,26 @@ typedef enum {
     SSO_PURPOSE_COUNT
 } sso_purpose_t;
 
-/* Immutable after loading; safe for all threads. Wiped with its pool. */
+/* Safe for all threads. Wiped with its pool. */
 typedef struct sso_keyring_t sso_keyring_t;
 
-/* Reads the key file: one line "key <8 hex id> <43 base64url> <RFC 3339 created>" each; '#' begins a comment; the first
- * key seals, all open. The file must be a regular one of the effective user, no bits for group and others, and hold
- * no key twice and none of equal bytes. Errors: SSO_R_KEYFILE_*. The keys live in pool. */
+/* Reads the text of a key file: one line "key <8 hex id> <43 base64url> <RFC 3339 created>" each; '#' begins a comment;
+ * the first key seals, all open. No key may stand there twice, and none be of equal bytes. path is for messages.
+ * Errors: SSO_R_KEYFILE_FORMAT, _WEAK. The keys live in pool. */
+sso_rc sso_keyring_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *text, const char *path,
+                         sso_keyring_t **ret_ring) SSO_MUST_USE;
+/* The same of the file itself (sso_keyring_read). Errors: SSO_R_KEYFILE_*. */
 sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_keyring_t **ret_ring) SSO_MUST_USE;
-/* Makes the file with one new key if there is none: written aside with mode 0600 and linked into place, so that
- * of two makers one wins and both read the same. *ret_made tells whether this call made it. */
-sso_rc sso_keyring_make(sso_ctx_t *ctx, const char *path, bool *ret_made) SSO_MUST_USE;
+/* From now on the ring is what is handed over, texts of key files: sso_seal and sso_open take a new one at their next
+ * call, in each process. What was handed before this call counts as loaded. Before processes and threads start; pool
+ * must live as long as they use the ring. False when out of memory. */
+bool sso_keyring_follow(sso_keyring_t *ring, apr_pool_t *pool, const sso_handoff_t *handoff);
 /* Number of keys. */
 int sso_keyring_size(const sso_keyring_t *ring);
 /* The key pairs that the ring's keys derive for signing assertions, all of one moment: the first signs, all are
- * published. Gives their number. They live with the ring. */
-int sso_keyring_signing_keys(const sso_keyring_t *ring, const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS]);
+ * published. Gives their number. They live with the ring, also when it takes another file. */
+int sso_keyring_signing_keys(sso_ctx_t *ctx, const sso_keyring_t *ring,
+                             const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS]);
 
 /* Seals data for purpose and binding; base64url text in ctx->pool. Errors: SSO_R_RANDOM, SSO_R_CRYPTO. */
 sso_rc sso_seal(sso_ctx_t *ctx, const sso_keyring_t *ring, sso_purpose_t purpose,

@@ -202,6 +202,19 @@ const sso_origin_t *sso_origin_parse(apr_pool_t *pool, const char *text, const c
     return origin;
 }
 
+/* Nothing but an origin, and a path where it is allowed. */
+static const char *rest_check(const rest_t *rest, bool allow_path)
+{
+    bool bare = rest->path == NULL || strcmp(rest->path, "/") == 0;
+    if (!bare && !allow_path) {
+        return "a path is not allowed here";
+    }
+    if (rest->query != NULL || rest->fragment != NULL) {
+        return "a query or a fragment is not allowed";
+    }
+    return NULL;
+}
+
 const char *sso_url_check_outbound(apr_pool_t *pool, const char *url, bool allow_path)
 {
     rest_t rest;
@@ -214,14 +227,23 @@ const char *sso_url_check_outbound(apr_pool_t *pool, const char *url, bool allow
     if (strcmp(origin->scheme, "https") != 0 && !origin->loopback) {
         return "https is required, except on loopback";
     }
-    bool bare = rest.path == NULL || strcmp(rest.path, "/") == 0;
-    if (!bare && !allow_path) {
-        return "a path is not allowed here";
+    return rest_check(&rest, allow_path);
+}
+
+const char *sso_url_check_local(apr_pool_t *pool, const char *url, bool allow_path)
+{
+    rest_t rest;
+    const char *why = NULL;
+    const sso_origin_t *origin = parse_absolute(pool, url, &rest, &why);
+    if (origin == NULL) {
+        return why;
     }
-    if (rest.query != NULL || rest.fragment != NULL) {
-        return "a query or a fragment is not allowed";
+    /* SECURITY: who answers there is believed to be the platform, and what is asked is for nobody else to see. */
+    bool link_local = looks_like_ipv4(origin->host) && strncmp(origin->host, "169.254.", 8) == 0;
+    if (!origin->loopback && !link_local) {
+        return "the host must be loopback or link-local (169.254.x.x)";
     }
-    return NULL;
+    return rest_check(&rest, allow_path);
 }
 
 bool sso_url_same_origin(apr_pool_t *pool, const char *url, const char *origin_url)

@@ -20,6 +20,9 @@ const sso_origin_t *sso_origin_parse(apr_pool_t *pool, const char *text, const c
 /* The rule for hosts we call: https, or http on loopback alone. A path is allowed when allow_path. Returns NULL when
  * good, else what is wrong. */
 const char *sso_url_check_outbound(apr_pool_t *pool, const char *url, bool allow_path);
+/* The rule for endpoints of the machine itself, as the platform's identity service: http or https, on loopback or a
+ * link-local IPv4 address (169.254.0.0/16). Returns NULL when good, else what is wrong (static text). */
+const char *sso_url_check_local(apr_pool_t *pool, const char *url, bool allow_path);
 
 /* True when url has the same scheme, host and port as origin_url (both absolute). */
 bool sso_url_same_origin(apr_pool_t *pool, const char *url, const char *origin_url);

@@ -125,6 +125,11 @@ sso_authority_t *sso_authority_make(apr_pool_t *pool, const sso_authority_config
     return authority;
 }
 
+uint32_t sso_authority_generation(const sso_authority_t *authority)
+{
+    return authority == NULL ? 0 : atomic_load_explicit(&authority->shared->generation, memory_order_acquire);
+}
+
 const sso_authority_config_t *sso_authority_config(const sso_authority_t *authority)
 {
     return authority->config;

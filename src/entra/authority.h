@@ -12,6 +12,7 @@ typedef struct {
     const char *login_url; /* https://login.microsoftonline.com */
     const char *graph_url;
     const char *exchange_audience; /* of a federated assertion */
+    const char *v1_issuer;         /* of access tokens of version 1.0, with {tenantid} */
 } sso_cloud_t;
 /* The cloud of that name, NULL when there is none. Static storage. */
 const sso_cloud_t *sso_cloud_find(const char *name);
@@ -79,6 +80,9 @@ sso_rc sso_authority_key(sso_ctx_t *ctx, sso_authority_t *authority, const char 
 /* Background tick, every second or so, on any process: fetches when there is nothing, when the copy is an hour old, or
  * a minute after a failed try. SSO_OK also when there was nothing to do. */
 sso_rc sso_authority_tick(sso_ctx_t *ctx, sso_authority_t *authority) SSO_MUST_USE;
+
+/* Which of its documents the node has now: another number after each fetch, 0 for none yet. No lock. */
+uint32_t sso_authority_generation(const sso_authority_t *authority);
 
 /* The tenant GUID fixed by configuration or metadata; NULL for several tenants. */
 const char *sso_authority_tenant_guid(const sso_authority_t *authority, const sso_authority_view_t *view);

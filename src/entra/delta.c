@@ -38,6 +38,20 @@ static bool is_type(const sso_json_t *value, sso_json_type_t type)
     return value == NULL || sso_json_type(value) == SSO_JSON_NULL || sso_json_type(value) == type;
 }
 
+/* With or without a fraction of a second, which is cut off. */
+static bool moment_parse(apr_pool_t *pool, const char *text, apr_time_t *ret_when)
+{
+    apr_size_t whole = strcspn(text, ".");
+    if (text[whole] == '.') {
+        apr_size_t digits = strspn(text + whole + 1, "0123456789");
+        if (digits == 0) {
+            return false;
+        }
+        text = apr_pstrcat(pool, apr_pstrmemdup(pool, text, whole), text + whole + 1 + digits, NULL);
+    }
+    return sso_time_parse(text, ret_when);
+}
+
 static sso_rc user_read(sso_ctx_t *ctx, const sso_graph_t *graph, const sso_json_t *item, sso_delta_user_t *ret_user)
 {
     const char *id = sso_json_get_text(item, "id");
@@ -49,7 +63,7 @@ static sso_rc user_read(sso_ctx_t *ctx, const sso_graph_t *graph, const sso_json
         return sso_fail(ctx, SSO_R_GRAPH_FORMAT, "%s is no id of a user", sso_graph_quote(ctx, graph, id));
     }
     if (!is_type(enabled, SSO_JSON_BOOL) || !is_type(valid_from, SSO_JSON_STRING) ||
-        (moment != NULL && !sso_time_parse(moment, &user.valid_from))) {
+        (moment != NULL && !moment_parse(ctx->pool, moment, &user.valid_from))) {
         return sso_fail(ctx, SSO_R_GRAPH_FORMAT, "user %s: accountEnabled or signInSessionsValidFromDateTime", id);
     }
     user.disabled = enabled != NULL && sso_json_type(enabled) == SSO_JSON_BOOL && !sso_json_is_true(enabled);

@@ -263,17 +263,21 @@ static const char *token_join(apr_pool_t *pool, const char *input, const unsigne
     return token;
 }
 
-sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const sso_json_writer_t *claims,
+sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, sso_sign_alg_t alg, const sso_json_writer_t *claims,
                     const char **ret_token)
 {
+    const char *thumbprint = sso_certificate_thumbprint(cert, alg);
+    if (thumbprint == NULL) {
+        return sso_fail(ctx, SSO_R_CRYPTO, "OpenSSL gives no SHA-1 here, which x5t is made of; use PS256");
+    }
     sso_json_writer_t *header = sso_json_object_make(ctx->pool);
-    sso_json_set_text(header, "alg", "PS256");
+    sso_json_set_text(header, "alg", alg == SSO_SIGN_RS256 ? "RS256" : "PS256");
     sso_json_set_text(header, "typ", "JWT");
-    sso_json_set_text(header, "x5t#S256", sso_certificate_thumbprint(cert));
+    sso_json_set_text(header, alg == SSO_SIGN_RS256 ? "x5t" : "x5t#S256", thumbprint);
     const char *input = signing_input(ctx->pool, header, claims);
     const unsigned char *sig;
     apr_size_t sig_len;
-    sso_rc rc = sso_certificate_sign(ctx, cert, input, strlen(input), &sig, &sig_len);
+    sso_rc rc = sso_certificate_sign(ctx, cert, alg, input, strlen(input), &sig, &sig_len);
     if (rc == SSO_OK) {
         *ret_token = token_join(ctx->pool, input, sig, sig_len);
     }

@@ -31,9 +31,9 @@ sso_rc sso_jwt_parse(sso_ctx_t *ctx, const char *text, sso_jwt_t *ret_jwt) SSO_M
 sso_rc sso_jwt_verify(sso_ctx_t *ctx, const sso_jwt_t *jwt, const sso_jwk_t *jwk,
                       const sso_json_t **ret_claims) SSO_MUST_USE;
 
-/* A compact JWS with {"alg":"PS256","typ":"JWT","x5t#S256":...} over claims, signed by cert (Entra's certificate
- * credentials). In ctx->pool; wiped with it. */
-sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, const sso_json_writer_t *claims,
+/* A compact JWS over claims, signed by cert as Entra's certificate credentials are: PS256 with x5t#S256, or RS256 with
+ * x5t. In ctx->pool; wiped with it. SSO_R_CRYPTO also when OpenSSL gave no SHA-1 thumbprint. */
+sso_rc sso_jwt_sign(sso_ctx_t *ctx, const sso_certificate_t *cert, sso_sign_alg_t alg, const sso_json_writer_t *claims,
                     const char **ret_token) SSO_MUST_USE;
 
 /* A compact JWS with {"alg":"ES256","typ":"JWT","kid":...} over claims, for backends. In ctx->pool; wiped with it. */

@@ -17,11 +17,14 @@
 #define DOMAIN_MAX 253
 #define DOMAIN_LABEL_MAX 63
 
+/* The cloud of the US government has kept the issuer of the global one for version 1.0. */
 static const sso_cloud_t clouds[] = {
-    {"global", "https://login.microsoftonline.com", "https://graph.microsoft.com", "api://AzureADTokenExchange"},
-    {"usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us", "api://AzureADTokenExchangeUSGov"},
+    {"global", "https://login.microsoftonline.com", "https://graph.microsoft.com", "api://AzureADTokenExchange",
+     "https://sts.windows.net/{tenantid}/"},
+    {"usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us", "api://AzureADTokenExchangeUSGov",
+     "https://sts.windows.net/{tenantid}/"},
     {"china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn",
-     "api://AzureADTokenExchangeChina"},
+     "api://AzureADTokenExchangeChina", "https://sts.chinacloudapi.cn/{tenantid}/"},
 };
 
 const sso_cloud_t *sso_cloud_find(const char *name)

@@ -72,6 +72,7 @@ const char *sso_authorize_url(apr_pool_t *pool, const sso_metadata_t *metadata, 
     field_add(fields, "login_hint", request->login_hint);
     field_add(fields, "domain_hint", request->domain_hint);
     field_add(fields, "claims", request->claims);
+    field_add(fields, "max_age", request->max_age);
     field_add(fields, "client-request-id", request->correlation_id);
     return url_print(pool, metadata->authorization_endpoint, fields);
 }
@@ -315,6 +316,13 @@ static sso_rc answer_read(sso_ctx_t *ctx, const sso_http_response_t *response, s
     return SSO_OK;
 }
 
+/* Who asks, and with which of its certificates. */
+typedef struct {
+    const char *id;
+    sso_credential_t *credential;
+    sso_turn_t turn;
+} client_t;
+
 /* One POST, not repeated by us: a code is good once, and a second try may end what the first one gave (RFC 6749 4.1.2).
  * libcurl alone sends it again, when a kept connection turns out to have died before any answer. */
 static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
@@ -340,20 +348,50 @@ static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_me
     return response.status == 200 ? answer_read(ctx, &response, ret_tokens) : refusal_read(ctx, &response);
 }
 
-/* The form with the application's credential. */
-static sso_rc form_send(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
-                        sso_credential_t *credential, apr_table_t *form, sso_tokens_t *ret_tokens)
+/* Shows the credential of that turn, and posts. */
+static sso_rc attempt(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                      const client_t *client, apr_table_t *form, sso_tokens_t *ret_tokens)
 {
-    sso_rc rc = sso_credential_apply(ctx, credential, apr_table_get(form, "client_id"), metadata->token_endpoint,
+    sso_rc rc = sso_credential_apply(ctx, client->credential, client->turn, client->id, metadata->token_endpoint,
                                      sso_authority_http(authority), sso_authority_config(authority)->policy, form);
     return rc != SSO_OK ? rc : form_post(ctx, authority, metadata, form, ret_tokens);
 }
 
+/* Only a certificate that was renewed lately is shown twice: Entra knows both or one of them. What it refuses as
+ * invalid_client it refuses before it looks at the code, which so stays good (RFC 6749 5.2). */
+static sso_rc token_request(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                            sso_credential_t *credential, const char *client_id, apr_table_t *form,
+                            sso_tokens_t *ret_tokens)
+{
+    sso_turn_t refused = SSO_TURN_NONE;
+    client_t client = {client_id, credential, sso_credential_turn(ctx, credential, SSO_TURN_NONE)};
+    sso_rc rc = attempt(ctx, authority, metadata, &client, form, ret_tokens);
+    if (rc == SSO_R_TOKEN_CLIENT && ctx->fault.oauth_error != NULL &&
+        strcmp(ctx->fault.oauth_error, "invalid_client") == 0) {
+        sso_fault_t first = ctx->fault;
+        refused = client.turn;
+        client.turn = sso_credential_turn(ctx, credential, refused);
+        if (client.turn == SSO_TURN_NONE) {
+            return rc;
+        }
+        sso_fault_clear(ctx); /* the other one may be good */
+        rc = attempt(ctx, authority, metadata, &client, form, ret_tokens);
+        if (rc == SSO_R_TOKEN_CLIENT && refused == SSO_TURN_CURRENT) {
+            ctx->fault = first; /* of the two, the one to mend */
+        }
+    }
+    if (rc == SSO_OK || rc == SSO_R_TOKEN_GRANT) {
+        sso_credential_taken(ctx, credential, client.turn, refused);
+    }
+    return rc;
+}
+
 static sso_rc user_tokens(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
-                          sso_credential_t *credential, apr_table_t *form, sso_tokens_t *ret_tokens)
+                          sso_credential_t *credential, const char *client_id, apr_table_t *form,
+                          sso_tokens_t *ret_tokens)
 {
     sso_tokens_t tokens;
-    sso_rc rc = form_send(ctx, authority, metadata, credential, form, &tokens);
+    sso_rc rc = token_request(ctx, authority, metadata, credential, client_id, form, &tokens);
     if (rc == SSO_OK && tokens.id_token == NULL) {
         rc = sso_fail(ctx, SSO_R_TOKEN_NO_ID_TOKEN, "scope openid may be missing");
     }
@@ -375,7 +413,7 @@ sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_met
     field_add(form, "scope", request->scope);
     field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    return user_tokens(ctx, authority, metadata, request->credential, form, ret_tokens);
+    return user_tokens(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
 }
 
 sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
@@ -388,7 +426,7 @@ sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
     field_add(form, "scope", request->scope);
     field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    return user_tokens(ctx, authority, metadata, request->credential, form, ret_tokens);
+    return user_tokens(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
 }
 
 sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
@@ -399,7 +437,7 @@ sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metad
     field_add(form, "client_id", request->client_id);
     field_add(form, "grant_type", "client_credentials");
     field_add(form, "scope", request->scope);
-    sso_rc rc = form_send(ctx, authority, metadata, request->credential, form, &tokens);
+    sso_rc rc = token_request(ctx, authority, metadata, request->credential, request->client_id, form, &tokens);
     if (rc == SSO_OK && tokens.access_token == NULL) {
         rc = sso_fail(ctx, SSO_R_TOKEN_FORMAT, "no access token");
     }

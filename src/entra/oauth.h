@@ -21,6 +21,7 @@ typedef struct {
     const char *login_hint;
     const char *domain_hint;
     const char *claims;
+    const char *max_age;        /* seconds */
     const char *correlation_id; /* client-request-id */
 } sso_authorize_t;
 
@@ -81,8 +82,9 @@ typedef struct {
 sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                           const sso_refresh_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;
 
-/* Redeems the code once, without a second try. Errors: SSO_R_TOKEN_* (by `error`, never by number), those of the
- * credential and of HTTP. The tokens live in ctx->pool and are wiped with it. */
+/* Redeems the code once, without a second try unless Entra does not know a renewed certificate yet. Errors:
+ * SSO_R_TOKEN_* (by `error`, never by number), those of the credential and of HTTP. The tokens live in ctx->pool and
+ * are wiped with it. */
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                        const sso_redeem_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;
 

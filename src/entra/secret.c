@@ -222,6 +222,18 @@ static sso_rc credential_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *name
     return sso_secret_file(ctx, pool, apr_pstrcat(pool, directory, "/", name, NULL), false, ret_secret);
 }
 
+const char *sso_secret_path(apr_pool_t *pool, const char *source)
+{
+    if (strncmp(source, "file:", 5) == 0) {
+        return apr_pstrdup(pool, source + 5);
+    }
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+    if (directory != NULL && strncmp(source, "credential:", 11) == 0) {
+        return apr_pstrcat(pool, directory, "/", source + 11, NULL);
+    }
+    return NULL;
+}
+
 static sso_rc file_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, const char **ret_secret)
 {
     return sso_secret_file(ctx, pool, path, false, ret_secret);

@@ -10,6 +10,10 @@
 sso_rc sso_secret_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *source, const char **ret_secret,
                        bool *ret_literal) SSO_MUST_USE;
 
+/* The file behind file:PATH or credential:NAME, which may be read again while httpd runs; NULL for every other source,
+ * as an environment does not change and a command is run once. Only while the configuration is read. */
+const char *sso_secret_path(apr_pool_t *pool, const char *source);
+
 /* The content of a regular file of at most SSO_MAX_SECRET bytes, surrounding white space cut. may_be_public: the world
  * may read it (a platform's token file), else SSO_R_SECRET_MODE. Other errors: SSO_R_SECRET_SOURCE, SSO_R_SECRET_EMPTY
  * (also for control characters inside). In pool and wiped with it. Does not block on pipes and devices. */

@@ -99,7 +99,7 @@ sso_rc sso_assertion_get(sso_ctx_t *ctx, const sso_site_t *site, const sso_subje
 {
     const char *issuer = apr_pstrcat(ctx->pool, site->origin->text, site->path, NULL);
     const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
-    (void)sso_keyring_signing_keys(site->session.keyring, keys);
+    (void)sso_keyring_signing_keys(ctx, site->session.keyring, keys);
     /* A rotated key signs at once, also for whom an assertion is kept. */
     const char *place = apr_pstrcat(ctx->pool, issuer, " ", sso_signing_key_id(keys[0]), NULL);
     apr_size_t len;
@@ -116,11 +116,11 @@ sso_rc sso_assertion_get(sso_ctx_t *ctx, const sso_site_t *site, const sso_subje
     return SSO_OK;
 }
 
-const char *sso_assertion_keys(apr_pool_t *pool, const sso_keyring_t *ring)
+const char *sso_assertion_keys(sso_ctx_t *ctx, const sso_keyring_t *ring)
 {
-    sso_json_writer_t *set = sso_json_object_make(pool);
+    sso_json_writer_t *set = sso_json_object_make(ctx->pool);
     const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
-    int count = sso_keyring_signing_keys(ring, keys);
+    int count = sso_keyring_signing_keys(ctx, ring, keys);
     for (int i = 0; i < count; i++) {
         sso_json_writer_t *jwk = sso_json_add_object(set, "keys");
         sso_json_set_text(jwk, "kty", "EC");
@@ -131,5 +131,5 @@ const char *sso_assertion_keys(apr_pool_t *pool, const sso_keyring_t *ring)
         sso_json_set_text(jwk, "x", sso_signing_key_x(keys[i]));
         sso_json_set_text(jwk, "y", sso_signing_key_y(keys[i]));
     }
-    return sso_json_print(pool, set);
+    return sso_json_print(ctx->pool, set);
 }

@@ -27,5 +27,5 @@ const void *sso_subject_bytes(apr_pool_t *pool, const char *place, const sso_sub
 sso_rc sso_assertion_get(sso_ctx_t *ctx, const sso_site_t *site, const sso_subject_t *subject, sso_kept_t *kept,
                          const char **ret_token) SSO_MUST_USE;
 
-/* The public keys (RFC 7517) of all keys of the ring, as text in pool. */
-const char *sso_assertion_keys(apr_pool_t *pool, const sso_keyring_t *ring);
+/* The public keys (RFC 7517) of all keys of the ring, as text in ctx->pool. */
+const char *sso_assertion_keys(sso_ctx_t *ctx, const sso_keyring_t *ring);

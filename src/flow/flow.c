@@ -39,7 +39,16 @@ bool sso_request_header_is(const sso_request_t *request, const char *name, const
     return apr_cstr_casecmp(sso_request_header(request, name), word) == 0;
 }
 
-const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path)
+const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path, const sso_wishes_t *wishes)
 {
-    return apr_pstrcat(pool, site->origin->text, site->path, "/login?rd=", sso_percent_encode(pool, return_path), NULL);
+    const char *acr = "";
+    const char *age = "";
+    if (wishes != NULL && wishes->acr != NULL) {
+        acr = apr_pstrcat(pool, "&acr=", sso_percent_encode(pool, wishes->acr), NULL);
+    }
+    if (wishes != NULL && wishes->max_age > 0) {
+        age = apr_psprintf(pool, "&max_age=%" APR_TIME_T_FMT, apr_time_sec(wishes->max_age));
+    }
+    return apr_pstrcat(pool, site->origin->text, site->path, "/login?rd=", sso_percent_encode(pool, return_path), acr,
+                       age, NULL);
 }

@@ -5,6 +5,7 @@
 #include <apr_tables.h>
 
 #include "base/gate.h"
+#include "base/memo.h"
 #include "base/url.h"
 #include "entra/authority.h"
 #include "entra/credential.h"
@@ -36,15 +37,27 @@ typedef struct {
     const char *path;                 /* EntraPath, "/.entra" */
     const char *redirect_uri;         /* origin + path + "/callback" */
     const apr_array_header_t *claims; /* further claims that a session keeps, const char * */
+    const apr_array_header_t *acrs;   /* authentication contexts that a session keeps, const char *; NULL for none */
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
+    const char *v1_issuer;    /* of access tokens of version 1.0, with {tenantid} */
+    sso_memo_t *bearers;      /* access tokens that the process has checked; NULL: none is remembered */
     const char *app;          /* this application in the store: hexadecimal, of the session's binding */
     sso_store_t *store;       /* of the process; NULL when it could not be made */
     sso_ended_t *ended;       /* of the node: its table of ended sessions */
     sso_gate_t *frontchannel; /* of the process: how many such calls the node works on; NULL: none can be taken */
     sso_renewals_t *renewals; /* of the process; NULL: none can be made here */
 } sso_site_t;
+
+/* What a sign-in asks for beyond who it is. All zero asks for nothing. */
+typedef struct {
+    const char *acr;             /* the authentication context to step up to, one of the site's acrs; NULL none */
+    apr_interval_time_t max_age; /* the person signed in at Entra at most so long ago; 0: whenever */
+    const char *prompt;          /* as in the authorize request, NULL none; so the next two */
+    const char *login_hint;
+    const char *domain_hint;
+} sso_wishes_t;
 
 typedef struct {
     const char *method;
@@ -69,9 +82,11 @@ typedef struct {
     const char *location;        /* absolute URL of a redirect */
     apr_array_header_t *cookies; /* Set-Cookie values, const char * */
     const char *retry_path;      /* where "try again" leads, a path of this site */
+    const sso_wishes_t *wishes;  /* what "try again" asks for; NULL nothing */
     const char *correlation_id;  /* of a sign-in, NULL else */
     const char *allow;           /* for 405 */
-    bool signed_in;              /* a session was made; record tells whose */
+    bool signed_in;              /* a session was made or strengthened; record tells whose */
+    bool strengthened;
     sso_record_t record;
     bool asks_everywhere;    /* of a page that asks: about all sessions of the user */
     bool offers_everywhere;  /* there is a user, who may choose that */
@@ -94,5 +109,7 @@ const char *sso_request_header(const sso_request_t *request, const char *name);
 /* True when the header is this word, in any case. */
 bool sso_request_header_is(const sso_request_t *request, const char *name, const char *word);
 
-/* URL of an endpoint of ours with one query parameter: origin, EntraPath, endpoint, "?rd=" and the encoded target. */
-const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path);
+/* URL of the `login` endpoint: origin, EntraPath, "/login?rd=" and the encoded target; then those of the wishes (may be
+ * NULL) that a session can be measured by. */
+const char *sso_login_url(apr_pool_t *pool, const sso_site_t *site, const char *return_path,
+                          const sso_wishes_t *wishes);

@@ -93,6 +93,8 @@ typedef struct {
     const sso_idtoken_t *token;
     sso_graph_t graph;
     apr_array_header_t *members; /* const char *: ids, or names where the token holds names */
+    bool offline;                /* Graph cannot be asked: what is not known stays so */
+    bool unknown;
 } question_t;
 
 const char *sso_groups_scopes(const sso_group_policy_t *policy)
@@ -156,6 +158,11 @@ static sso_rc id_of(question_t *q, const char *group, const char **ret_id)
         return SSO_OK;
     }
     if (name_get(q->ctx, q->site->group_names, group, ret_id)) {
+        return SSO_OK;
+    }
+    if (q->offline) {
+        q->unknown = true;
+        *ret_id = "";
         return SSO_OK;
     }
     const char *id = NULL;
@@ -264,4 +271,25 @@ sso_rc sso_groups_fill(sso_ctx_t *ctx, const sso_site_t *site, const sso_idtoken
         rc = resolve_overage(&q);
     }
     return rc != SSO_OK ? rc : keep(&q, record);
+}
+
+sso_rc sso_groups_of_token(sso_ctx_t *ctx, const sso_site_t *site, const sso_idtoken_t *token, sso_record_t *record,
+                           bool *ret_unknown)
+{
+    const sso_group_policy_t *policy = site->groups;
+    const sso_json_t *groups = sso_json_get(token->claims, "groups");
+    *ret_unknown = false;
+    if (policy == NULL || (!policy->all && policy->referenced->nelts == 0)) {
+        return SSO_OK;
+    }
+    question_t q = {.ctx = ctx, .site = site, .token = token, .offline = true};
+    q.members = apr_array_make(ctx->pool, 32, sizeof(const char *));
+    /* SECURITY: "left out" is not "none"; only an administrator who says ignore has it so. */
+    q.unknown = groups == NULL && is_overage(token->claims) && policy->overage != SSO_OVERAGE_IGNORE;
+    sso_rc rc = groups == NULL ? SSO_OK : read_claim(&q, groups);
+    if (rc == SSO_OK) {
+        rc = keep(&q, record);
+    }
+    *ret_unknown = q.unknown;
+    return rc;
 }

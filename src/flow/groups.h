@@ -28,3 +28,8 @@ sso_group_names_t *sso_group_names_make(apr_pool_t *pool);
  * SSO_R_GRAPH_*, those of HTTP. */
 sso_rc sso_groups_fill(sso_ctx_t *ctx, const sso_site_t *site, const sso_idtoken_t *token, const char *access_token,
                        sso_record_t *record) SSO_MUST_USE;
+
+/* The same for a token with which nothing can be asked of Graph: *ret_unknown when it does not tell whether its user is
+ * in all of the referenced groups (past 200 groups, or a name that this process has not looked up). */
+sso_rc sso_groups_of_token(sso_ctx_t *ctx, const sso_site_t *site, const sso_idtoken_t *token, sso_record_t *record,
+                           bool *ret_unknown) SSO_MUST_USE;

@@ -259,6 +259,9 @@ sso_rc sso_renewals_make(sso_ctx_t *ctx, apr_pool_t *pool, int threads, const ss
 {
     apr_pool_t *own;
     apr_pool_t *of_threads;
+    if (threads < 1) {
+        return sso_fail(ctx, SSO_R_RENEW_THREADS, "%d threads", threads);
+    }
     if (apr_pool_create(&own, pool) != APR_SUCCESS || apr_pool_create(&of_threads, pool) != APR_SUCCESS) {
         return sso_fail(ctx, SSO_R_RENEW_THREADS, "no memory");
     }

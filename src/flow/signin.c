@@ -11,8 +11,11 @@
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/groups.h"
+#include "flow/keep.h"
 #include "flow/probe.h"
+#include "flow/silent.h"
 #include "flow/state.h"
+#include "flow/stepup.h"
 #include "session/identity.h"
 
 /* The GUID that Entra's log and ours both show for one sign-in. */
@@ -36,13 +39,20 @@ static const char *page_of(const sso_site_t *site, const char *return_path)
     return return_path;
 }
 
-static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const char *return_path, unsigned attempts,
-                         sso_state_t *state)
+/* A sign-in that is about to begin. */
+typedef struct {
+    const char *return_path;
+    unsigned attempts; /* that began by themselves before it; below SSO_MAX_ATTEMPTS */
+    sso_wishes_t wishes;
+} plan_t;
+
+static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const plan_t *plan, sso_state_t *state)
 {
     state->kind = SSO_STATE_SIGN_IN;
-    state->attempts = attempts;
+    state->attempts = plan->attempts;
     state->issued = ctx->now;
-    state->return_path = return_path;
+    state->return_path = plan->return_path;
+    state->wishes = plan->wishes;
     memcpy(state->browser, login->browser, sizeof(state->browser));
     sso_rc rc = sso_random(ctx, state->nonce, sizeof(state->nonce));
     return rc != SSO_OK ? rc : sso_random(ctx, state->verifier, sizeof(state->verifier));
@@ -60,6 +70,7 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         return rc;
     }
     answer->correlation_id = make_correlation_id(ctx);
+    const sso_wishes_t *wishes = &state->wishes;
     sso_authorize_t authorize = {
         .client_id = site->client_id,
         .redirect_uri = site->redirect_uri,
@@ -67,9 +78,14 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         .state = sealed,
         .nonce = sso_state_nonce(ctx->pool, state),
         .code_verifier = sso_state_verifier(ctx->pool, state),
+        .prompt = wishes->prompt,
+        .login_hint = wishes->login_hint,
+        .domain_hint = wishes->domain_hint,
+        .max_age =
+            wishes->max_age > 0 ? apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, apr_time_sec(wishes->max_age)) : NULL,
         .correlation_id = answer->correlation_id,
     };
-    rc = sso_probe_claims(ctx, site, NULL, NULL, &authorize.claims);
+    rc = sso_probe_claims(ctx, site, wishes->acr, NULL, &authorize.claims);
     if (rc != SSO_OK) {
         return rc;
     }
@@ -111,17 +127,30 @@ static bool is_looping(sso_ctx_t *ctx, const sso_site_t *site, const sso_request
     return sso_login_is_looping(ctx, login) && !read_session(ctx, site, request, &record);
 }
 
-/* attempts is below SSO_MAX_ATTEMPTS. */
-static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
-                  unsigned attempts, sso_answer_t *answer)
+/* The same for a step-up that is finished again and again: the session that it made stronger never comes back. */
+static void stop_steps(sso_ctx_t *ctx, const sso_site_t *site, const plan_t *plan, sso_answer_t *answer)
+{
+    (void)sso_fail(ctx, SSO_R_STEPUP_LOOP, "the browser does not keep the stronger session cookie (%s)",
+                   plan->wishes.acr == NULL ? "a fresh sign-in" : plan->wishes.acr);
+    sso_cookie_end_login(ctx->pool, &site->session.cookies, answer->cookies);
+    answer->wishes = apr_pmemdup(ctx->pool, &plan->wishes, sizeof(plan->wishes));
+    sso_answer_fault(answer, plan->return_path);
+}
+
+static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, plan_t *plan,
+                  sso_answer_t *answer)
 {
     sso_login_t login;
     sso_state_t state;
     sso_rc rc = SSO_OK;
-    return_path = page_of(site, return_path);
+    plan->return_path = page_of(site, plan->return_path);
     bool known = sso_login_read(ctx, site, request->cookies, &login);
     if (known && is_looping(ctx, site, request, &login)) {
-        stop_loop(ctx, site, return_path, NULL, answer);
+        stop_loop(ctx, site, plan->return_path, NULL, answer);
+        return;
+    }
+    if (known && sso_wishes_strengthen(&plan->wishes) && sso_login_is_stepping_again(ctx, &login, &plan->wishes)) {
+        stop_steps(ctx, site, plan, answer);
         return;
     }
     if (!known) {
@@ -131,13 +160,13 @@ static void start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *r
         rc = sso_login_write(ctx, site, &login, answer->cookies);
     }
     if (rc == SSO_OK) {
-        rc = make_state(ctx, &login, return_path, attempts, &state);
+        rc = make_state(ctx, &login, plan, &state);
     }
     if (rc == SSO_OK) {
         rc = authorize_location(ctx, site, &state, answer);
     }
     if (rc != SSO_OK) {
-        sso_answer_fault(answer, return_path);
+        sso_answer_fault(answer, plan->return_path);
     }
 }
 
@@ -155,20 +184,35 @@ static bool is_elsewhere(const sso_site_t *site, const sso_request_t *request)
     return request->host != NULL && apr_cstr_casecmp(request->host, site->origin->host) != 0;
 }
 
-/* Once only: a balancer that hides the browser's host from us would make it go round. */
-static void hop(sso_ctx_t *ctx, const sso_site_t *site, const char *return_path, sso_answer_t *answer)
+/* Once only: a balancer that hides the browser's host from us would make it go round. SECURITY: the wishes travel
+ * sealed, so that nobody else's words come into an authorize request. */
+static void hop(sso_ctx_t *ctx, const sso_site_t *site, const plan_t *plan, sso_answer_t *answer)
 {
-    sso_answer_redirect(answer, apr_pstrcat(ctx->pool, sso_login_url(ctx->pool, site, return_path), "&hop=1", NULL));
+    static const sso_wishes_t none = {NULL};
+    const sso_wishes_t *w = &plan->wishes;
+    const char *sealed = NULL;
+    bool any = w->acr != none.acr || w->max_age != none.max_age || w->prompt != none.prompt ||
+               w->login_hint != none.login_hint || w->domain_hint != none.domain_hint;
+    if (any && sso_wishes_seal(ctx, site, w, &sealed) != SSO_OK) {
+        sso_answer_fault(answer, plan->return_path);
+        return;
+    }
+    sso_answer_redirect(answer, apr_pstrcat(ctx->pool, sso_login_url(ctx->pool, site, plan->return_path, NULL),
+                                            "&hop=1", any ? "&wishes=" : NULL, sealed, NULL));
 }
 
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
-                      sso_answer_t *ret_answer)
+                      const sso_wishes_t *wishes, sso_answer_t *ret_answer)
 {
+    plan_t plan = {.return_path = return_path};
+    if (wishes != NULL) {
+        plan.wishes = *wishes;
+    }
     begin(ctx, ret_answer);
     if (is_elsewhere(site, request)) {
-        hop(ctx, site, return_path, ret_answer);
+        hop(ctx, site, &plan, ret_answer);
     } else {
-        start(ctx, site, request, return_path, 0, ret_answer);
+        start(ctx, site, request, &plan, ret_answer);
     }
 }
 
@@ -183,31 +227,50 @@ static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *
     return false;
 }
 
+/* What a link to `login` says. */
+typedef struct {
+    const char *rd, *hop, *acr, *max_age, *wishes;
+} link_t;
+
+static sso_rc read_link(sso_ctx_t *ctx, const char *query, link_t *ret_link)
+{
+    link_t link = {NULL};
+    const struct {
+        const char *name;
+        const char **place;
+    } known[] = {
+        {"rd", &link.rd}, {"hop", &link.hop}, {"acr", &link.acr}, {"max_age", &link.max_age}, {"wishes", &link.wishes}};
+    apr_table_t *pairs;
+    sso_rc rc = sso_query_parse(ctx, query, &pairs);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && rc == SSO_OK; i++) {
+        rc = sso_query_one(ctx, pairs, known[i].name, known[i].place);
+    }
+    *ret_link = link;
+    return rc;
+}
+
 void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
-    apr_table_t *pairs;
-    const char *target = NULL;
-    const char *hopped = NULL;
+    link_t link;
+    plan_t plan = {NULL};
     begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
         return;
     }
-    sso_rc rc = sso_query_parse(ctx, request->query, &pairs);
+    sso_rc rc = read_link(ctx, request->query, &link);
     if (rc == SSO_OK) {
-        rc = sso_query_one(ctx, pairs, "rd", &target);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_query_one(ctx, pairs, "hop", &hopped);
+        rc = link.wishes != NULL ? sso_wishes_open(ctx, site, link.wishes, &plan.wishes)
+                                 : sso_wishes_parse(ctx, site, link.acr, link.max_age, &plan.wishes);
     }
     if (rc != SSO_OK) {
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    const char *return_path = sso_return_path(ctx->pool, site->origin, target);
-    if (hopped == NULL && is_elsewhere(site, request)) {
-        hop(ctx, site, return_path, ret_answer);
+    plan.return_path = sso_return_path(ctx->pool, site->origin, link.rd);
+    if (link.hop == NULL && is_elsewhere(site, request)) {
+        hop(ctx, site, &plan, ret_answer);
     } else {
-        start(ctx, site, request, return_path, 0, ret_answer);
+        start(ctx, site, request, &plan, ret_answer);
     }
 }
 
@@ -222,7 +285,8 @@ static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_reques
     }
     sso_debug(ctx, "sign-in begins again: ENTRA%04d: %s", sso_reason(cause.rc)->number, sso_reason(cause.rc)->sentence);
     sso_fault_clear(ctx);
-    start(ctx, site, request, state->return_path, state->attempts + 1, answer);
+    plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1, .wishes = state->wishes};
+    start(ctx, site, request, &plan, answer);
 }
 
 static void go_to_page(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, sso_answer_t *answer)
@@ -230,13 +294,19 @@ static void go_to_page(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t
     sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, state->return_path, NULL));
 }
 
-/* A session at least as young as the state: this callback was reloaded, or another tab finished first. Its code is not
- * needed. */
-static bool has_younger_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
-                                const sso_state_t *state)
+/* A session that already is what this callback would bring: it was reloaded, or another tab finished first. Its code is
+ * not needed. A step-up has come home when the session has what was asked for, however young it is. */
+static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state)
 {
     sso_record_t record;
-    return read_session(ctx, site, request, &record) && record.created >= state->issued;
+    if (!read_session(ctx, site, request, &record)) {
+        return false;
+    }
+    if (sso_wishes_are_silent(&state->wishes)) {
+        return record.revalidated >= state->issued;
+    }
+    return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, &record)
+                                                 : record.created >= state->issued;
 }
 
 /* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
@@ -247,9 +317,17 @@ static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
     return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
 }
 
+/* What a callback is about, beside its answer. */
+typedef struct {
+    const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
+    sso_tokens_t tokens;         /* what Entra gave */
+} outcome_t;
+
+/* Fills answer->record with what the code brings. */
 static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
-                     sso_answer_t *answer, sso_tokens_t *ret_tokens)
+                     outcome_t *outcome, sso_answer_t *answer)
 {
+    sso_record_t *record = &answer->record;
     const sso_authority_view_t *view;
     sso_tokens_t tokens;
     sso_idtoken_t token;
@@ -286,90 +364,77 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         answer->record.sid = sid_of(ctx, callback);
     }
     if (rc == SSO_OK) {
-        *ret_tokens = tokens;
-        rc = sso_groups_fill(ctx, site, &token, tokens.access_token, &answer->record);
+        rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_wishes_check(ctx, site, &state->wishes, outcome->present, record);
+    }
+    if (rc == SSO_OK) {
+        outcome->tokens = tokens;
+        rc = sso_groups_fill(ctx, site, &token, tokens.access_token, record);
     }
     return rc;
 }
 
-/* When Entra signed this user in, by Entra's clock: a revocation is dated by the same clock, and ours may differ. */
-static apr_time_t signed_in(const sso_site_t *site, const sso_record_t *record, const sso_tokens_t *tokens)
+/* The session and its place in time: a new one, or the present one made stronger. */
+static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const outcome_t *outcome,
+                           sso_login_t *login, sso_answer_t *answer)
 {
-    apr_time_t away =
-        tokens->issued > record->created ? tokens->issued - record->created : record->created - tokens->issued;
-    if (record->auth_time != 0) {
-        return record->auth_time;
+    if (sso_wishes_strengthen(&state->wishes)) {
+        sso_login_count_step(ctx, login, &state->wishes);
     }
-    return tokens->issued != 0 && away <= site->skew ? tokens->issued : record->created;
-}
-
-/* The session's row, without which it could neither be renewed nor ended from elsewhere. */
-static sso_rc store_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record,
-                            const sso_tokens_t *tokens)
-{
-    sso_stored_t stored = {
-        .app = site->app,
-        .tid = record->tid,
-        .oid = record->oid,
-        .sid = record->sid,
-        .username = record->username,
-        .created = record->created,
-        .signed_in = signed_in(site, record, tokens),
-        .ends = record->ends,
-        .revalidated = record->revalidated,
-        .refresh = "",
-        .identity = "",
-        .access = "",
-    };
-    memcpy(stored.id, record->id, sizeof(stored.id));
-    sso_rc rc = SSO_OK;
-    if (site->store == NULL) {
-        rc = sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store");
+    if (outcome->present != NULL) {
+        sso_session_strengthen(ctx, outcome->present, &answer->record);
+        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, &outcome->tokens, &answer->strengthened);
+        if (rc != SSO_OK || answer->strengthened) {
+            return rc;
+        }
+        /* SECURITY: it was ended while the browser was away, and does not come back to life; this is a sign-in like any
+         * other. */
     }
-    if (rc == SSO_OK && record->renewable) {
-        rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_REFRESH, record->id, tokens->refresh_token,
-                              strlen(tokens->refresh_token), &stored.refresh);
-    }
-    if (rc == SSO_OK && record->renewable) {
-        rc = sso_probe_seal(ctx, site, record->id, tokens->access_token, &stored.access);
-    }
-    return rc == SSO_OK ? sso_store_add(ctx, site->store, &stored) : rc;
-}
-
-/* The row is written last: a session that does not fit into its cookies leaves none behind. */
-static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_login_t *login,
-                           const sso_tokens_t *tokens, sso_answer_t *answer)
-{
+    sso_login_count(ctx, login);
     sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
-    if (rc == SSO_OK) {
-        answer->record.renewable = tokens->refresh_token != NULL;
-        rc = sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
-    }
-    if (rc == SSO_OK) {
-        sso_login_count(ctx, login);
-        rc = sso_login_write(ctx, site, login, answer->cookies);
-    }
-    return rc == SSO_OK ? store_session(ctx, site, &answer->record, tokens) : rc;
+    answer->record.renewable = outcome->tokens.refresh_token != NULL;
+    return rc;
+}
+
+static sso_rc write_cookies(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
+                            const sso_login_t *login, sso_answer_t *answer)
+{
+    sso_rc rc =
+        sso_session_write(ctx, &site->session, &answer->record, request->cookies->session_parts, answer->cookies);
+    return rc != SSO_OK ? rc : sso_login_write(ctx, site, login, answer->cookies);
 }
 
 /* The part of the callback that needs its code: everything that could be refused without it has been. */
 static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
                    sso_login_t *login, const sso_callback_t *callback, sso_answer_t *answer)
 {
+    sso_record_t session;
+    bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
+    /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
+    outcome_t outcome = {.present = has ? &session : NULL};
     answer->correlation_id = make_correlation_id(ctx);
-    sso_tokens_t tokens = {NULL};
-    sso_rc rc = redeem(ctx, site, state, callback, answer, &tokens);
+    sso_rc rc = redeem(ctx, site, state, callback, &outcome, answer);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, request, login, &tokens, answer);
+        rc = make_session(ctx, site, state, &outcome, login, answer);
+    }
+    if (rc == SSO_OK) {
+        rc = write_cookies(ctx, site, request, login, answer);
+    }
+    /* Last: a session that does not fit into its cookies leaves no row behind. */
+    if (rc == SSO_OK && !answer->strengthened) {
+        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */
         apr_array_clear(answer->cookies);
+        answer->wishes = apr_pmemdup(ctx->pool, &state->wishes, sizeof(state->wishes));
         sso_answer_fault(answer, state->return_path);
         return;
     }
@@ -410,6 +475,23 @@ static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_s
     return is;
 }
 
+/* Entra has no answer that could be had without a word. */
+static void end_silence(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
+                        const sso_callback_t *callback, sso_answer_t *answer)
+{
+    sso_rc rc = sso_callback_error(ctx, callback);
+    if (sso_silent_goes_on(ctx, site, request, rc, answer->cookies)) {
+        go_to_page(ctx, site, state, answer);
+        return;
+    }
+    plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1};
+    if (plan.attempts < SSO_MAX_ATTEMPTS) {
+        start(ctx, site, request, &plan, answer);
+    } else {
+        stop_loop(ctx, site, state->return_path, NULL, answer);
+    }
+}
+
 void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     sso_callback_t callback;
@@ -434,7 +516,7 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (has_younger_session(ctx, site, request, &state)) {
+    if (is_done(ctx, site, request, &state)) {
         go_to_page(ctx, site, &state, ret_answer);
         return;
     }
@@ -451,8 +533,13 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         start_again(ctx, site, request, &state, ret_answer);
         return;
     }
+    if (callback.error != NULL && sso_wishes_are_silent(&state.wishes)) {
+        end_silence(ctx, site, request, &state, &callback, ret_answer);
+        return;
+    }
     if (callback.error != NULL) {
         (void)sso_callback_error(ctx, &callback);
+        ret_answer->wishes = apr_pmemdup(ctx->pool, &state.wishes, sizeof(state.wishes));
         sso_answer_fault(ret_answer, state.return_path);
         return;
     }

@@ -96,8 +96,8 @@ static sso_rc end_everywhere(sso_ctx_t *ctx, const sso_site_t *site, const sso_r
     return sso_fail(ctx, SSO_R_SIGNOUT_EVERYWHERE, "oid %s: %s", record->oid, why);
 }
 
-/* The session of the request, for its end. A session of which nobody knows whether it has ended is ended (again), but
- * SECURITY: it has no say over others. */
+/* The session of the request, for its end. One that was idle too long is ended as well, since a copy of its cookie may
+ * have been in use; and one of which nobody knows whether it has ended. SECURITY: neither has a say over others. */
 static sso_rc find_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, bool everywhere,
                            sso_record_t *ret_record, bool *ret_found)
 {
@@ -106,7 +106,7 @@ static sso_rc find_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_req
         sso_fault_clear(ctx);
         return sso_fail(ctx, SSO_R_SIGNOUT_EVERYWHERE, "it is not known yet which sessions have ended");
     }
-    if (rc == SSO_R_ENDED_UNKNOWN) {
+    if (rc != SSO_OK && rc != SSO_R_SESSION_ENDED && !everywhere) {
         sso_fault_clear(ctx);
         rc = sso_session_read(ctx, &site->session, request->cookies, ret_record);
     }

@@ -4,12 +4,16 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "base/bytes.h"
 #include "base/limits.h"
 
-#define FORM_VERSION 1
+#define FORM_VERSION 2
 /* Three finished sign-ins within this span and still no session: the browser does not keep it. */
 #define LOOP_SPAN apr_time_from_sec(120)
+/* A step-up that is asked for again so soon after it was finished has not reached the session. */
+#define STEP_SPAN apr_time_from_sec(60)
 
 const char *sso_state_nonce(apr_pool_t *pool, const sso_state_t *state)
 {
@@ -24,7 +28,7 @@ const char *sso_state_verifier(apr_pool_t *pool, const sso_state_t *state)
 sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const char **ret_text)
 {
     sso_writer_t w;
-    sso_writer_init(&w, ctx->pool, SSO_MAX_RETURN_PATH + 128);
+    sso_writer_init(&w, ctx->pool, SSO_MAX_RETURN_PATH + SSO_MAX_ACR + 2 * SSO_MAX_HINT + 192);
     sso_write_u8(&w, FORM_VERSION);
     sso_write_u8(&w, (uint8_t)state->kind);
     sso_write_u8(&w, (uint8_t)state->attempts);
@@ -33,8 +37,13 @@ sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t 
     sso_write_bytes(&w, state->nonce, sizeof(state->nonce));
     sso_write_bytes(&w, state->verifier, sizeof(state->verifier));
     sso_write_text(&w, state->return_path);
-    if (w.failed) {
-        return sso_fail(ctx, SSO_R_CRYPTO, "the return path is longer than its bound");
+    sso_write_i64(&w, state->wishes.max_age);
+    sso_write_text(&w, state->wishes.acr);
+    sso_write_text(&w, state->wishes.prompt);
+    sso_write_text(&w, state->wishes.login_hint);
+    sso_write_text(&w, state->wishes.domain_hint);
+    if (w.failed || strlen(state->return_path) > SSO_MAX_RETURN_PATH) {
+        return sso_fail(ctx, SSO_R_CRYPTO, "the return path or a hint is longer than its bound");
     }
     return sso_seal(ctx, site->session.keyring, SSO_PURPOSE_STATE, site->session.binding, w.data, w.len, ret_text);
 }
@@ -45,6 +54,27 @@ static void copy_or_fail(sso_reader_t *r, unsigned char *to, apr_size_t len)
     if (from != NULL) {
         memcpy(to, from, len);
     }
+}
+
+/* An absent text was written as an empty one. */
+static const char *read_wish(sso_reader_t *r)
+{
+    const char *text = sso_read_text(r);
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+static void read_wishes(sso_reader_t *r, sso_wishes_t *wishes)
+{
+    wishes->max_age = sso_read_i64(r);
+    wishes->acr = read_wish(r);
+    wishes->prompt = read_wish(r);
+    wishes->login_hint = read_wish(r);
+    wishes->domain_hint = read_wish(r);
+}
+
+static bool is_kind(unsigned kind)
+{
+    return kind == SSO_STATE_SIGN_IN || kind == SSO_STATE_SIGN_OUT || kind == SSO_STATE_WISHES;
 }
 
 sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_state_t *ret_state)
@@ -70,12 +100,32 @@ sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, 
     copy_or_fail(&r, state.nonce, sizeof(state.nonce));
     copy_or_fail(&r, state.verifier, sizeof(state.verifier));
     state.return_path = sso_read_text(&r);
-    if (!sso_reader_done(&r) || version != FORM_VERSION || (kind != SSO_STATE_SIGN_IN && kind != SSO_STATE_SIGN_OUT)) {
+    read_wishes(&r, &state.wishes);
+    if (!sso_reader_done(&r) || version != FORM_VERSION || !is_kind(kind)) {
         return sso_fail(ctx, SSO_R_STATE_INVALID, "of another version");
     }
     sso_wipe_later(ctx->pool, data, len);
     *ret_state = state;
     return SSO_OK;
+}
+
+sso_rc sso_wishes_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_wishes_t *wishes, const char **ret_text)
+{
+    sso_state_t state = {.kind = SSO_STATE_WISHES, .issued = ctx->now, .return_path = "", .wishes = *wishes};
+    return sso_state_seal(ctx, site, &state, ret_text);
+}
+
+sso_rc sso_wishes_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_wishes_t *ret_wishes)
+{
+    sso_state_t state;
+    sso_rc rc = sso_state_open(ctx, site, text, &state);
+    if (rc == SSO_OK && state.kind != SSO_STATE_WISHES) {
+        rc = sso_fail(ctx, SSO_R_STATE_INVALID, "of kind %d, not of wishes", (int)state.kind);
+    }
+    if (rc == SSO_OK) {
+        *ret_wishes = state.wishes;
+    }
+    return rc;
 }
 
 bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t *cookies, sso_login_t *ret_login)
@@ -95,6 +145,9 @@ bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t 
     copy_or_fail(&r, login.browser, sizeof(login.browser));
     login.completed = sso_read_u8(&r);
     login.since = sso_read_i64(&r);
+    login.steps = sso_read_u8(&r);
+    login.stepped = sso_read_i64(&r);
+    copy_or_fail(&r, login.step, sizeof(login.step));
     if (!sso_reader_done(&r) || version != FORM_VERSION) {
         return false;
     }
@@ -117,6 +170,9 @@ sso_rc sso_login_write(sso_ctx_t *ctx, const sso_site_t *site, const sso_login_t
     sso_write_bytes(&w, login->browser, sizeof(login->browser));
     sso_write_u8(&w, (uint8_t)login->completed);
     sso_write_i64(&w, login->since);
+    sso_write_u8(&w, (uint8_t)login->steps);
+    sso_write_i64(&w, login->stepped);
+    sso_write_bytes(&w, login->step, sizeof(login->step));
     const char *sealed;
     sso_rc rc = sso_seal(ctx, site->session.keyring, SSO_PURPOSE_LOGIN, site->session.binding, w.data, w.len, &sealed);
     if (rc == SSO_OK) {
@@ -139,4 +195,35 @@ void sso_login_count(sso_ctx_t *ctx, sso_login_t *login)
 bool sso_login_is_looping(const sso_ctx_t *ctx, const sso_login_t *login)
 {
     return login->completed >= SSO_MAX_ATTEMPTS && ctx->now >= login->since && ctx->now - login->since <= LOOP_SPAN;
+}
+
+static void digest_step(sso_ctx_t *ctx, const sso_wishes_t *wishes, unsigned char *step)
+{
+    unsigned char digest[SSO_SHA256_BYTES];
+    const char *text =
+        apr_psprintf(ctx->pool, "%s %" APR_TIME_T_FMT, wishes->acr == NULL ? "" : wishes->acr, wishes->max_age);
+    sso_sha256(text, strlen(text), digest);
+    memcpy(step, digest, SSO_STEP_BYTES);
+}
+
+static bool is_soon(const sso_ctx_t *ctx, const sso_login_t *login)
+{
+    return ctx->now >= login->stepped && ctx->now - login->stepped <= STEP_SPAN;
+}
+
+void sso_login_count_step(sso_ctx_t *ctx, sso_login_t *login, const sso_wishes_t *wishes)
+{
+    unsigned char step[SSO_STEP_BYTES];
+    digest_step(ctx, wishes, step);
+    bool again = is_soon(ctx, login) && memcmp(step, login->step, sizeof(step)) == 0;
+    login->steps = again && login->steps < SSO_MAX_STEPUPS ? login->steps + 1 : (again ? login->steps : 1);
+    login->stepped = ctx->now;
+    memcpy(login->step, step, sizeof(step));
+}
+
+bool sso_login_is_stepping_again(sso_ctx_t *ctx, const sso_login_t *login, const sso_wishes_t *wishes)
+{
+    unsigned char step[SSO_STEP_BYTES];
+    digest_step(ctx, wishes, step);
+    return login->steps >= SSO_MAX_STEPUPS && is_soon(ctx, login) && memcmp(step, login->step, sizeof(step)) == 0;
 }

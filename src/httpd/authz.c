@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "httpd/config.h"
 #include "httpd/export.h"
+#include "httpd/section.h"
 #include "httpd/visit.h"
 
 static bool regex_fits(const void *expression, const char *text)
@@ -92,19 +93,46 @@ static void note_refusal(request_rec *r, sso_visit_t *visit, const char *name, c
     visit->grounds = visit->grounds == NULL ? rule : apr_pstrcat(r->pool, visit->grounds, "; ", rule, NULL);
 }
 
+/* SECURITY: a user whom another module signed in (Basic, say) has none of our session's rights, even when the browser
+ * sends our cookie too. An application has no user's name while it is asked about (httpd/tokens.c). */
+static bool is_ours(const request_rec *r, const sso_visit_t *visit)
+{
+    return visit != NULL && sso_visit_is_known(visit) && r->ap_auth_type != NULL &&
+           apr_cstr_casecmp(r->ap_auth_type, "Entra") == 0 &&
+           (r->user != NULL || (visit->asking_others && visit->session == SSO_VISIT_BEARER && visit->bearer.app_only));
+}
+
 static authz_status check_rule(request_rec *r, const char *name, const char *line, const void *parsed)
 {
     sso_visit_t *visit = sso_visit_get(r);
-    /* SECURITY: a user whom another module signed in (Basic, say) has none of our session's rights, even when the
-     * browser sends our cookie too. */
-    if (r->user == NULL || visit == NULL || visit->session != SSO_VISIT_SESSION || r->ap_auth_type == NULL ||
-        apr_cstr_casecmp(r->ap_auth_type, "Entra") != 0) {
+    if (!is_ours(r, visit)) {
         return AUTHZ_DENIED_NO_USER;
     }
-    if (sso_rule_holds(parsed, &visit->record, sso_export_roles(r, visit))) {
+    if (visit->session == SSO_VISIT_BEARER && visit->bearer.groups_unknown &&
+        sso_rule_needs_groups(parsed, sso_config_dir(r)->option[SSO_DIR_ROLE].items)) {
+        visit->groups_asked = true;
+    }
+    const sso_record_t *record = visit->supposed != NULL ? visit->supposed : &visit->record;
+    if (sso_rule_holds(parsed, record, sso_export_roles(r, visit))) {
+        return visit->asking == SSO_ASK_TRUTH ? AUTHZ_GRANTED : AUTHZ_NEUTRAL;
+    }
+    sso_section_note(r, visit, parsed);
+    note_refusal(r, visit, name, line);
+    return AUTHZ_DENIED;
+}
+
+static authz_status check_app(request_rec *r, const char *line, const void *parsed)
+{
+    sso_visit_t *visit = sso_visit_get(r);
+    if (!is_ours(r, visit)) {
+        return AUTHZ_DENIED_NO_USER;
+    }
+    /* SECURITY: the application itself, not a user who works with it: his rights are for the other rules. */
+    if (visit->session == SSO_VISIT_BEARER && visit->bearer.app_only && visit->asking != SSO_ASK_NOT_APP &&
+        sso_rule_names(parsed, visit->bearer.client)) {
         return AUTHZ_GRANTED;
     }
-    note_refusal(r, visit, name, line);
+    note_refusal(r, visit, "entra-app", line);
     return AUTHZ_DENIED;
 }
 
@@ -125,6 +153,13 @@ PROVIDER(group, "entra-group", SSO_RULE_GROUP)
 PROVIDER(claim, "entra-claim", SSO_RULE_CLAIM)
 PROVIDER(tenant, "entra-tenant", SSO_RULE_TENANT)
 PROVIDER(domain, "entra-domain", SSO_RULE_DOMAIN)
+PROVIDER(acr, "entra-acr", SSO_RULE_ACR)
+
+static const char *parse_app(cmd_parms *cmd, const char *line, const void **parsed)
+{
+    return parse_line(cmd, "entra-app", line, parsed, SSO_RULE_APP);
+}
+static const authz_provider provider_app = {check_app, parse_app};
 
 void sso_authz_register(apr_pool_t *pool)
 {
@@ -133,7 +168,8 @@ void sso_authz_register(apr_pool_t *pool)
         const authz_provider *provider;
     } providers[] = {
         {"entra-role", &provider_role},     {"entra-group", &provider_group},   {"entra-claim", &provider_claim},
-        {"entra-tenant", &provider_tenant}, {"entra-domain", &provider_domain},
+        {"entra-tenant", &provider_tenant}, {"entra-domain", &provider_domain}, {"entra-acr", &provider_acr},
+        {"entra-app", &provider_app},
     };
     for (apr_size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++) {
         ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, providers[i].name, AUTHZ_PROVIDER_VERSION,

@@ -70,32 +70,60 @@ static const ap_directive_t *next_directive(const ap_directive_t *at)
     return at == NULL ? NULL : at->next;
 }
 
-/* AuthType alone protects nothing in httpd; only Require does. It may stand in another section of the same host. */
-static void warn_without_require(const ap_directive_t *auth_type, const server_rec *main_server)
+/* The directive stands with this first word (NULL: any) where it can meet what stands in host: in it, or outside of all
+ * virtual hosts. */
+static bool meets(apr_pool_t *pool, const server_rec *host, const server_rec *main_server, const char *name,
+                  const char *word)
 {
-    const server_rec *host = server_of(auth_type, main_server);
     for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
-        if (apr_cstr_casecmp(at->directive, "Require") != 0) {
+        const char *args = at->args;
+        if (apr_cstr_casecmp(at->directive, name) != 0 ||
+            (word != NULL && apr_cstr_casecmp(ap_getword_conf(pool, &args), word) != 0)) {
             continue;
         }
         const server_rec *other = server_of(at, main_server);
         if (host == NULL || other == NULL || other == host) {
-            return;
+            return true;
         }
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
-                 "ENTRA4032: AuthType Entra without a Require protects nothing (%s:%d); "
-                 "write \"Require valid-user\" beside it",
-                 auth_type->filename, auth_type->line_num);
+    return false;
+}
+
+/* Lines that do nothing, because another is missing. It may stand in another section of the same host. */
+static void warn_alone(apr_pool_t *pool, const ap_directive_t *at, const server_rec *main_server)
+{
+    const server_rec *host = server_of(at, main_server);
+    const char *args = at->args;
+    /* AuthType alone protects nothing in httpd; only Require does. */
+    if (is_auth_type_entra(pool, at) && !meets(pool, host, main_server, "Require", NULL)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     "ENTRA4032: AuthType Entra without a Require protects nothing (%s:%d); "
+                     "write \"Require valid-user\" beside it",
+                     at->filename, at->line_num);
+    }
+    if (apr_cstr_casecmp(at->directive, "EntraBearer") == 0 && !meets(pool, host, main_server, "AuthType", "Entra")) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     "ENTRA4050: EntraBearer without AuthType Entra is not looked at (%s:%d); write \"AuthType Entra\" "
+                     "and a Require beside it",
+                     at->filename, at->line_num);
+    }
+    if (apr_cstr_casecmp(at->directive, "Require") == 0 &&
+        apr_cstr_casecmp(ap_getword_conf(pool, &args), "entra-app") == 0 &&
+        !meets(pool, host, main_server, "EntraBearer", NULL)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     "ENTRA4051: Require entra-app lets nobody in without EntraBearer (%s:%d); write "
+                     "\"EntraBearer <audience of the API>\" beside it",
+                     at->filename, at->line_num);
+    }
 }
 
 static void find_uses(apr_pool_t *pool, server_rec *main_server)
 {
     for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
+        warn_alone(pool, at, main_server);
         if (!is_auth_type_entra(pool, at)) {
             continue;
         }
-        warn_without_require(at, main_server);
         const server_rec *only = server_of(at, main_server);
         for (server_rec *s = main_server; s != NULL; s = s->next) {
             if (only == NULL || only == s) {

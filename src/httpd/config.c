@@ -26,6 +26,7 @@ void *sso_config_make_server(apr_pool_t *pool, server_rec *server)
     APR_ARRAY_PUSH(config->claims, const char *) = "idp";
     APR_ARRAY_PUSH(config->claims, const char *) = "acct";
     config->groups = apr_array_make(pool, 4, sizeof(const char *));
+    config->acrs = apr_array_make(pool, 4, sizeof(const char *));
     config->names = apr_array_make(pool, 4, sizeof(const char *));
     sso_defaults_server(pool, config->option);
     return config;
@@ -75,8 +76,10 @@ void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
     }
     config->claims = join_texts(pool, outer->claims, inner->claims);
     config->groups = join_texts(pool, outer->groups, inner->groups);
+    config->acrs = join_texts(pool, outer->acrs, inner->acrs);
     config->names = join_texts(pool, outer->names, inner->names);
     config->signs = outer->signs || inner->signs;
+    config->takes_tokens = outer->takes_tokens || inner->takes_tokens;
     return config;
 }
 
@@ -86,6 +89,21 @@ void *sso_config_make_dir(apr_pool_t *pool, char *dir)
     sso_dir_config_t *config = apr_pcalloc(pool, sizeof(*config));
     sso_defaults_dir(pool, config->option);
     return config;
+}
+
+bool sso_hint_clashes(const sso_value_t *prompt, const sso_value_t *login_hint)
+{
+    return prompt->first != NULL && strcmp(prompt->first, "select_account") == 0 && login_hint->first != NULL;
+}
+
+/* An outer section's hint does not outlive an inner section's wish for a choice of accounts, nor the other way round.
+ */
+static void drop_clash(sso_dir_config_t *config, const sso_dir_config_t *inner)
+{
+    if (sso_hint_clashes(&config->option[SSO_DIR_PROMPT], &config->option[SSO_DIR_LOGIN_HINT])) {
+        int outer = inner->option[SSO_DIR_PROMPT].set ? SSO_DIR_LOGIN_HINT : SSO_DIR_PROMPT;
+        config->option[outer].first = NULL;
+    }
 }
 
 void *sso_config_merge_dir(apr_pool_t *pool, void *base, void *add)
@@ -103,6 +121,7 @@ void *sso_config_merge_dir(apr_pool_t *pool, void *base, void *add)
             }
         }
     }
+    drop_clash(config, inner);
     return config;
 }
 
@@ -132,26 +151,33 @@ void sso_config_note_rule(apr_pool_t *pool, server_rec *server, const sso_rule_t
     }
     sso_rule_claims(rule, config->claims);
     sso_rule_groups(rule, config->groups);
+    sso_rule_acrs(rule, config->acrs);
+}
+
+static const char *first_without(const apr_array_header_t *asked, const apr_array_header_t *kept)
+{
+    for (int i = 0; i < asked->nelts; i++) {
+        if (!has_text(kept, sso_text_at(asked, i))) {
+            return sso_text_at(asked, i);
+        }
+    }
+    return NULL;
 }
 
 const char *sso_config_lacks(apr_pool_t *pool, const server_rec *server, const sso_rule_t *rule)
 {
     const sso_server_config_t *config = sso_config_server(server);
-    apr_array_header_t *claims = apr_array_make(pool, 2, sizeof(const char *));
-    apr_array_header_t *groups = apr_array_make(pool, 2, sizeof(const char *));
-    sso_rule_claims(rule, claims);
-    sso_rule_groups(rule, groups);
-    for (int i = 0; i < claims->nelts; i++) {
-        if (!has_text(config->claims, sso_text_at(claims, i))) {
-            return sso_text_at(claims, i);
-        }
+    const struct {
+        void (*of)(const sso_rule_t *rule, apr_array_header_t *names);
+        const apr_array_header_t *kept;
+    } kinds[] = {{sso_rule_claims, config->claims}, {sso_rule_groups, config->groups}, {sso_rule_acrs, config->acrs}};
+    const char *lacking = NULL;
+    for (apr_size_t i = 0; lacking == NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        apr_array_header_t *asked = apr_array_make(pool, 2, sizeof(const char *));
+        kinds[i].of(rule, asked);
+        lacking = first_without(asked, kinds[i].kept);
     }
-    for (int i = 0; i < groups->nelts; i++) {
-        if (!has_text(config->groups, sso_text_at(groups, i))) {
-            return sso_text_at(groups, i);
-        }
-    }
-    return NULL;
+    return lacking;
 }
 
 static void dump_server(apr_file_t *out, const server_rec *server)

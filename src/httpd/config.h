@@ -39,7 +39,7 @@ typedef struct {
     apr_interval_time_t span;
     apr_interval_time_t span2;
     int choice;
-    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t */
+    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t, sso_audiences_t */
     /* const char *; sso_export_item_t for EntraHeader and EntraEnv; const sso_role_map_t * for EntraRole */
     const apr_array_header_t *items;
 } sso_value_t;
@@ -50,12 +50,14 @@ typedef struct {
     sso_value_t option[SSO_SERVER_OPTIONS];
     apr_array_header_t *claims; /* const char *: named by any template of this server */
     apr_array_header_t *groups; /* const char *: named by any Require entra-group or EntraRole of this server */
+    apr_array_header_t *acrs;   /* const char *: named by any Require entra-acr of this server */
     /* const char *: request headers and variables that any EntraHeader, EntraEnv or EntraHeaders sets; '*' at the end
      * stands for any rest */
     apr_array_header_t *names;
     sso_site_config_t *site; /* made after the configuration is read; NULL when this server has no Entra */
     bool used;               /* AuthType Entra stands somewhere in it */
     bool signs;              /* EntraSignedIdentity on stands somewhere in it */
+    bool takes_tokens;       /* EntraBearer stands somewhere in it */
 } sso_server_config_t;
 
 typedef struct {
@@ -89,9 +91,12 @@ const sso_dir_config_t *sso_config_dir(const request_rec *r);
 
 /* Notes what a session of server must keep so that rule can be asked. While the configuration is read. */
 void sso_config_note_rule(apr_pool_t *pool, server_rec *server, const sso_rule_t *rule);
-/* The first claim or group that the rule asks for and that no session of server keeps; NULL when all are kept. For a
- * .htaccess, which is read while requests run and can note nothing. */
+/* The first claim, group or context that the rule asks for and that no session of server keeps; NULL when all are kept.
+ * For a .htaccess, which is read while requests run and can note nothing. */
 const char *sso_config_lacks(apr_pool_t *pool, const server_rec *server, const sso_rule_t *rule);
+
+/* True when both are in force, and Entra does not take them together. */
+bool sso_hint_clashes(const sso_value_t *prompt, const sso_value_t *login_hint);
 
 /* The one value of a server option, default included. */
 const sso_value_t *sso_config_get(const sso_server_config_t *config, sso_server_option_t option);

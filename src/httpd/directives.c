@@ -12,15 +12,31 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/url.h"
 #include "entra/authority.h"
 #include "flow/access.h"
+#include "httpd/kinds.h"
 #include "httpd/scrub.h"
+#include "httpd/words.h"
 #include "session/record.h"
-#include "session/source.h"
+
+/* No sign-in at Entra lasts longer, and the sum of it and any moment is still a moment. */
+#define MAX_AUTH_AGE apr_time_from_sec(365 * 24 * 60 * 60)
+
+#define parse_TENANTS sso_words_tenants
+#define parse_SCOPES sso_words_scopes
+#define parse_AUDIENCES sso_words_audiences
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
 typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+
+/* Of httpd/kinds.c, under the names that the table makes. */
+#define parse_SECRET sso_parse_secret
+#define parse_FILES sso_parse_files
+#define parse_CERTIFICATE sso_parse_certificate
+#define parse_ASSERTION sso_parse_assertion
+#define parse_DATABASE sso_parse_database
 
 static const char *parse_TEXT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
@@ -35,22 +51,6 @@ static const char *parse_TENANT(apr_pool_t *pool, int argc, const char *const ar
     ap_str_tolower(lower);
     value->first = lower;
     return sso_tenant_check(lower);
-}
-
-static const char *parse_TENANTS(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    apr_array_header_t *tenants = apr_array_make(pool, argc, sizeof(const char *));
-    value->choice = argc == 1 && apr_cstr_casecmp(argv[0], "any") == 0;
-    for (int i = 0; i < argc && !value->choice; i++) {
-        if (!sso_is_guid(argv[i])) {
-            return apr_psprintf(pool, "'%s' is no tenant GUID; write the GUIDs, or the one word any", argv[i]);
-        }
-        char *lower = apr_pstrdup(pool, argv[i]);
-        ap_str_tolower(lower);
-        APR_ARRAY_PUSH(tenants, const char *) = lower;
-    }
-    value->items = tenants;
-    return NULL;
 }
 
 static const char *parse_CLOUD(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -85,45 +85,6 @@ static const char *parse_GUID(apr_pool_t *pool, int argc, const char *const argv
                                              argv[0]);
 }
 
-static const char *parse_SECRET(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    (void)pool, (void)argc;
-    value->text = "(secret)";
-    return *argv[0] == '\0' ? "the secret's source is empty" : NULL;
-}
-
-static const char *parse_FILES(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    value->first = ap_server_root_relative(pool, argv[0]);
-    value->second = argc > 1 ? ap_server_root_relative(pool, argv[1]) : NULL;
-    return value->first == NULL || (argc > 1 && value->second == NULL) ? "the path is not usable" : NULL;
-}
-
-/* The words of a conninfo may stand without quotes around all of them. */
-static const char *parse_DATABASE(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    const char *driver;
-    const char *params;
-    (void)argc, (void)argv;
-    value->first = value->text;
-    value->text = sso_source_masked(pool, value->first);
-    return sso_store_source(pool, value->first, &driver, &params);
-}
-
-static const char *parse_ASSERTION(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    (void)value;
-    bool identity = strcmp(argv[0], "managed-identity") == 0;
-    if (!identity && strcmp(argv[0], "workload-identity") != 0 && strncmp(argv[0], "file:", 5) != 0) {
-        return apr_psprintf(pool, "'%s' is unknown; write workload-identity, managed-identity [client-id] or file:PATH",
-                            argv[0]);
-    }
-    if (argc > 1 && !identity) {
-        return "only managed-identity takes a second argument, the identity's client ID";
-    }
-    return argc > 1 && !sso_is_guid(argv[1]) ? "the managed identity's client ID is a GUID" : NULL;
-}
-
 static const char *parse_ORIGIN(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
     (void)argc;
@@ -148,22 +109,6 @@ static const char *parse_PATH(apr_pool_t *pool, int argc, const char *const argv
                                "'%s' is no usable path; write one like /.entra: a leading slash, no trailing "
                                "one, letters, digits, '.', '_' and '-'",
                                path);
-}
-
-static const char *parse_SCOPES(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
-{
-    apr_array_header_t *scopes = apr_array_make(pool, argc, sizeof(const char *));
-    for (int i = 0; i < argc && !(argc == 1 && apr_cstr_casecmp(argv[0], "none") == 0); i++) {
-        /* RFC 6749 3.3: scope-token. */
-        for (const char *p = argv[i]; *p != '\0'; p++) {
-            if (*p <= 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
-                return apr_psprintf(pool, "'%s' is no scope", argv[i]);
-            }
-        }
-        APR_ARRAY_PUSH(scopes, const char *) = argv[i];
-    }
-    value->items = scopes;
-    return NULL;
 }
 
 static const char *parse_PROXY(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -377,6 +322,66 @@ static const char *parse_ROLE_MAP(apr_pool_t *pool, int argc, const char *const 
     return wrong;
 }
 
+static const char *parse_AUTH_AGE(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *wrong = parse_DURATION(pool, argc, argv, value);
+    if (wrong == NULL && value->choice == 0 && (value->span < apr_time_from_sec(60) || value->span > MAX_AUTH_AGE)) {
+        return "must be at least 1m, so that people get anything done between two sign-ins, and at most 365d; or off";
+    }
+    return wrong;
+}
+
+/* "off" takes away what an outer section sets. */
+static bool is_off(const char *text, sso_value_t *value)
+{
+    bool off = apr_cstr_casecmp(text, "off") == 0;
+    if (off) {
+        value->first = NULL;
+    }
+    return off;
+}
+
+static const char *parse_PROMPT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    static const char *const WORDS[] = {"login", "select_account", "consent", "off", NULL};
+    (void)argc;
+    if (apr_cstr_casecmp(argv[0], "none") == 0) {
+        return "none would forbid Entra to show its sign-in page, so that nobody could sign in here; write off to have "
+               "no "
+               "prompt, or login, select_account or consent";
+    }
+    const char *wrong = parse_choice(pool, argv[0], WORDS, &value->choice);
+    if (wrong == NULL && !is_off(argv[0], value)) {
+        value->first = WORDS[value->choice];
+    }
+    return wrong;
+}
+
+static const char *parse_HINT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    (void)argc;
+    if (is_off(argv[0], value)) {
+        return NULL;
+    }
+    return *argv[0] == '\0' || sso_has_control(argv[0]) || strlen(argv[0]) > SSO_MAX_HINT
+               ? apr_psprintf(pool, "the hint is empty, longer than %d characters, or holds a control character",
+                              SSO_MAX_HINT)
+               : NULL;
+}
+
+static const char *parse_DOMAIN_HINT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const char *wrong = parse_HINT(pool, argc, argv, value);
+    const char *text = value->first;
+    if (wrong != NULL || text == NULL || strcmp(text, "organizations") == 0 || strcmp(text, "consumers") == 0) {
+        return wrong;
+    }
+    return parse_DOMAIN(pool, argc, argv, value) == NULL
+               ? NULL
+               : apr_psprintf(pool, "'%s' is no domain; write one like example.com, or organizations or consumers",
+                              text);
+}
+
 /* ---- the table ---- */
 
 typedef struct {
@@ -447,6 +452,8 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
         APR_ARRAY_PUSH(server->names, const char *) = "X-MS-TOKEN-AAD-*";
     } else if (!row->server && row->index == SSO_DIR_SIGNED_IDENTITY) {
         server->signs = server->signs || value->choice == 1;
+    } else if (row->parse == parse_AUDIENCES) {
+        server->takes_tokens = server->takes_tokens || value->object != NULL;
     } else if (row->parse == parse_ROLE_MAP) {
         const sso_role_map_t *const *maps = (const void *)value->items->elts;
         const apr_array_header_t *rules = maps[value->items->nelts - 1]->rules;
@@ -465,6 +472,15 @@ static int count_words(const cmd_parms *cmd)
         count++;
     }
     return count;
+}
+
+/* What one section may not say together. Of two sections that say it the inner one counts (sso_config_merge_dir). */
+static const char *clash_of(const sso_value_t *dir)
+{
+    return sso_hint_clashes(&dir[SSO_DIR_PROMPT], &dir[SSO_DIR_LOGIN_HINT])
+               ? "EntraPrompt select_account shows every account and EntraLoginHint chooses one, which Entra does not "
+                 "take together; remove one of the two"
+               : NULL;
 }
 
 static const char *set_option(cmd_parms *cmd, void *dir, int argc, char *const argv[])
@@ -487,6 +503,10 @@ static const char *set_option(cmd_parms *cmd, void *dir, int argc, char *const a
         return apr_psprintf(cmd->pool, "%s: %s", row->directive, wrong);
     }
     value->set = true;
+    const char *clash = row->server ? NULL : clash_of(values);
+    if (clash != NULL) {
+        return apr_psprintf(cmd->pool, "%s: %s", row->directive, clash);
+    }
     value->file = cmd->directive->filename;
     value->line = cmd->directive->line_num;
     value->owner = cmd->server;

@@ -32,6 +32,10 @@ typedef sso_draft_t draft_t;
 #define get sso_draft_get
 #define fault_text sso_draft_fault
 
+/* Fills where the database is. */
+void sso_draft_database(sso_draft_t *draft);
+/* Fills the credential, and what the parent must look after. */
+void sso_draft_credential(sso_draft_t *draft);
 /* Fills how Entra is asked about sessions: revalidation, continuous access, the tenant watch. After tenant, client and
  * groups. */
 void sso_draft_freshness(sso_draft_t *draft);

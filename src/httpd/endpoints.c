@@ -27,11 +27,22 @@ APLOG_USE_MODULE(entra_sso);
 
 typedef int serve_t(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request);
 
+static const char *contexts_of(request_rec *r, const sso_record_t *record)
+{
+    const char *contexts = sso_list_join(r->pool, &record->acrs, ",");
+    return contexts == NULL ? "none" : contexts;
+}
+
 static int serve_callback(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
 {
     sso_answer_t answer;
     sso_signin_callback(ctx, &visit->site->site, request, &answer);
-    if (answer.signed_in) {
+    if (answer.strengthened) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "ENTRA2020: stepped up: oid %s, tid %s, session %.8s, contexts %s [id %s]", answer.record.oid,
+                      answer.record.tid, sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)),
+                      contexts_of(r, &answer.record), answer.correlation_id);
+    } else if (answer.signed_in) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2001: signed in: oid %s, tid %s, session %.8s [id %s]",
                       answer.record.oid, answer.record.tid,
                       sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)), answer.correlation_id);
@@ -134,7 +145,7 @@ static int serve_keys(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const 
     if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
         return refuse_method(r, visit, ctx, request, "GET, HEAD");
     }
-    return sso_pages_keys(r, sso_assertion_keys(r->pool, visit->site->site.session.keyring));
+    return sso_pages_keys(r, sso_assertion_keys(ctx, visit->site->site.session.keyring));
 }
 
 static const struct {
@@ -142,8 +153,8 @@ static const struct {
     serve_t *serve;
 } ENDPOINTS[] = {
     {"callback", serve_callback}, {"frontchannel-logout", serve_frontchannel},
-    {"keys", serve_keys},         {"login", serve_login},
-    {"logout", serve_logout},     {"session", serve_session},
+    {"login", serve_login},       {"logout", serve_logout},
+    {"session", serve_session},   {"keys", serve_keys},
 };
 
 const char *sso_endpoint_of(const sso_site_t *site, const char *path)

@@ -25,8 +25,19 @@ static const char *apply_regex(request_rec *r, const sso_remote_user_t *user, co
     return apr_pstrmemdup(r->pool, name + part->rm_so, (apr_size_t)(part->rm_eo - part->rm_so));
 }
 
+/* SECURITY: the name of an application without a user, which no user can have. */
+#define APP_PREFIX "app:"
+
+static bool is_app_name(const char *name)
+{
+    return strncmp(name, APP_PREFIX, sizeof(APP_PREFIX) - 1) == 0 && sso_is_guid(name + sizeof(APP_PREFIX) - 1);
+}
+
 const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
 {
+    if (visit->session == SSO_VISIT_BEARER && visit->bearer.app_only) {
+        return apr_pstrcat(r->pool, APP_PREFIX, visit->bearer.client, NULL);
+    }
     const sso_dir_config_t *dir = sso_config_dir(r);
     const sso_value_t *option = &dir->option[SSO_DIR_REMOTE_USER];
     const char *separator = dir->option[SSO_DIR_LIST_SEPARATOR].first;
@@ -39,7 +50,7 @@ const char *sso_export_user(request_rec *r, const sso_visit_t *visit)
         name = name != NULL && sso_is_utf8(name, strlen(name)) ? name : NULL;
     }
     /* An empty REMOTE_USER would pass for a user in many an application, and one with outer blanks for another user. */
-    if (name == NULL || *name == '\0' || *name == ' ' || name[strlen(name) - 1] == ' ') {
+    if (name == NULL || *name == '\0' || *name == ' ' || name[strlen(name) - 1] == ' ' || is_app_name(name)) {
         return NULL;
     }
     return name;

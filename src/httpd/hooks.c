@@ -17,6 +17,7 @@
 #include <apr_cstr.h>
 #include <apr_strings.h>
 
+#include "base/bytes.h"
 #include "flow/access.h"
 #include "flow/signin.h"
 #include "httpd/endpoints.h"
@@ -24,6 +25,8 @@
 #include "httpd/hide.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
+#include "httpd/section.h"
+#include "httpd/tokens.h"
 #include "httpd/visit.h"
 
 extern module entra_sso_module;
@@ -140,16 +143,11 @@ static bool is_side_request(const request_rec *r)
     return r->main != NULL || (r->prev != NULL && r->prev->status >= 400);
 }
 
-static int begin_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+/* A request that a sign-in with these wishes would let in: the browser goes there, everybody else gets a 401 with rc
+ * (or 403, where the section answers so). */
+static int ask_for_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_wishes_t *wishes, sso_rc rc)
 {
-    sso_answer_t answer;
-    sso_signin_start(ctx, &visit->site->site, request, sso_access_return_path(r->pool, &visit->site->site, request),
-                     &answer);
-    return sso_pages_send(r, visit, ctx, &answer);
-}
-
-static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
-{
+    const sso_site_t *site = &visit->site->site;
     const sso_dir_config_t *dir = sso_config_dir(r);
     sso_unauthenticated_t mode = (sso_unauthenticated_t)dir->option[SSO_DIR_UNAUTHENTICATED].choice;
     sso_request_t request;
@@ -158,15 +156,37 @@ static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
     if (is_side_request(r)) {
         return access == SSO_ACCESS_FORBID ? HTTP_FORBIDDEN : HTTP_UNAUTHORIZED;
     }
+    const char *return_path = sso_access_return_path(r->pool, site, &request);
     if (access == SSO_ACCESS_SIGN_IN) {
-        return begin_sign_in(r, visit, ctx, &request);
+        sso_answer_t answer;
+        sso_signin_start(ctx, site, &request, return_path, wishes, &answer);
+        return sso_pages_send(r, visit, ctx, &answer);
     }
-    sso_rc rc = access == SSO_ACCESS_FORBID ? SSO_R_ANONYMOUS : SSO_R_SIGNIN_REQUIRED;
-    if (mode == SSO_UNAUTH_PASS) {
+    if (access == SSO_ACCESS_FORBID) {
+        rc = SSO_R_ANONYMOUS;
+    } else if (mode == SSO_UNAUTH_PASS && rc == SSO_R_SIGNIN_REQUIRED) {
         rc = SSO_R_PUBLIC_ONLY;
     }
-    (void)sso_fail(ctx, rc, "%s", sso_reason(visit->fault.rc)->sentence);
-    return sso_pages_refuse(r, visit, ctx, sso_access_return_path(r->pool, &visit->site->site, &request));
+    const char *why = visit->session == SSO_VISIT_SESSION ? "there is a session, but not enough of one"
+                                                          : sso_reason(visit->fault.rc)->sentence;
+    (void)sso_fail(ctx, rc, "%s", why);
+    sso_bearer_invite(r, visit);
+    return sso_pages_challenge(r, visit, ctx, return_path, wishes);
+}
+
+static int refuse_access(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    sso_wishes_t wishes;
+    sso_section_wishes(r, &wishes);
+    return ask_for_sign_in(r, visit, ctx, &wishes, SSO_R_SIGNIN_REQUIRED);
+}
+
+static int refuse_token(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    if (is_side_request(r)) {
+        return sso_reason(ctx->fault.rc)->status == HTTP_FORBIDDEN ? HTTP_FORBIDDEN : HTTP_UNAUTHORIZED;
+    }
+    return sso_bearer_refuse(r, visit, ctx);
 }
 
 /* There is a session, but whether it was ended cannot be told now. A sign-in would not help, and the cookie stays. */
@@ -181,6 +201,7 @@ static int refuse_for_now(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx)
 
 int sso_hook_check_authn(request_rec *r)
 {
+    bool bearer;
     if (!is_entra(r)) {
         return DECLINED;
     }
@@ -195,14 +216,62 @@ int sso_hook_check_authn(request_rec *r)
     }
     sso_ctx_t ctx;
     sso_log_ctx_init(&ctx, r);
-    if (!sso_visit_has_session(r, visit)) {
+    if (sso_bearer_judge(r, &ctx, visit, &bearer) != SSO_OK) {
+        return refuse_token(r, visit, &ctx);
+    }
+    if (!bearer && !sso_visit_has_session(r, visit)) {
         return sso_reason(visit->fault.rc)->class == SSO_CLASS_LATER ? refuse_for_now(r, visit, &ctx)
                                                                      : refuse_access(r, visit, &ctx);
     }
+    sso_wishes_t wishes;
+    if (!sso_section_is_fresh(r, visit, &wishes)) {
+        if (bearer) {
+            /* Nobody to send anywhere: the program has to bring a token of a fresher sign-in. */
+            (void)sso_fail(&ctx, SSO_R_AUTH_TIME_REQUIRED, "an access token of an older sign-in");
+            return refuse_token(r, visit, &ctx);
+        }
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_AUTH_TIME_REQUIRED);
+    }
+    if (!bearer && !is_side_request(r) && sso_section_is_silent(r, visit, &ctx, &wishes)) {
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_SIGNIN_REQUIRED);
+    }
     if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
+        if (bearer) {
+            return refuse_token(r, visit, &ctx);
+        }
         return is_side_request(r) ? HTTP_FORBIDDEN : sso_pages_refuse(r, visit, &ctx, "/");
     }
     return OK;
+}
+
+/* A no of the Require lines to somebody who is signed in, as it goes out. */
+static int refuse_user(request_rec *r, sso_visit_t *visit)
+{
+    sso_ctx_t ctx;
+    sso_wishes_t wishes;
+    sso_log_ctx_init(&ctx, r);
+    bool closed = sso_config_dir(r)->option[SSO_DIR_UNAUTHENTICATED].choice == SSO_UNAUTH_403;
+    bool helps = !closed && sso_section_stepup_helps(r, visit, &wishes);
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    if (helps) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2021: %s needs a step-up to %s: oid %s, session %.8s",
+                      sso_printable(r->pool, r->uri), wishes.acr, visit->record.oid,
+                      sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
+        return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_STEPUP_REQUIRED);
+    }
+    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
+                   visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
+    return sso_pages_refuse(r, visit, &ctx, "/");
+}
+
+static int ask_others(request_rec *r, sso_visit_t *visit)
+{
+    visit->grounds = NULL;
+    visit->missing = 0;
+    visit->asking_others = true;
+    int status = ap_run_auth_checker(r);
+    visit->asking_others = false;
+    return status;
 }
 
 int sso_hook_auth_checker(request_rec *r)
@@ -213,26 +282,26 @@ int sso_hook_auth_checker(request_rec *r)
     }
     /* httpd answers 401 to a user whom the Require lines do not admit. With a sign-in that would go round for ever, so
      * the others decide first, and the meaning of their no is made plain here. */
-    visit->grounds = NULL;
-    visit->asking_others = true;
-    int status = ap_run_auth_checker(r);
-    visit->asking_others = false;
+    bool bearer = visit->session == SSO_VISIT_BEARER;
+    int status = bearer ? sso_bearer_ask(r, visit, ask_others) : ask_others(r, visit);
     if ((status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) || r->user == NULL) {
         return status;
     }
     if (is_side_request(r)) {
         return HTTP_FORBIDDEN;
     }
-    sso_ctx_t ctx;
-    sso_log_ctx_init(&ctx, r);
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
-                   visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
-    return sso_pages_refuse(r, visit, &ctx, "/");
+    if (bearer) {
+        sso_ctx_t ctx;
+        sso_log_ctx_init(&ctx, r);
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        sso_bearer_explain(r, visit, &ctx);
+        return sso_bearer_refuse(r, visit, &ctx);
+    }
+    return refuse_user(r, visit);
 }
 
-/* A fresh cookie with a new time of last use, or with what a renewal brought; only for requests that were let in, so that a refused client that keeps
- * asking lets its session run out. */
+/* A fresh cookie with a new time of last use, or with what a renewal brought; only for requests that were let in, so
+ * that a refused client that keeps asking lets its session run out. */
 static void touch_session(request_rec *r, sso_visit_t *visit)
 {
     const sso_session_policy_t *policy = &visit->site->site.session;
@@ -254,34 +323,46 @@ static void touch_session(request_rec *r, sso_visit_t *visit)
     visit->touched = true;
 }
 
+/* The identity once more, where httpd did not come by our check_authn. */
+static int export_late(request_rec *r, sso_visit_t *visit, int status_of_failure)
+{
+    sso_ctx_t ctx;
+    sso_log_ctx_init(&ctx, r);
+    if (sso_export_identity(r, &ctx, visit) == SSO_OK) {
+        return OK;
+    }
+    sso_log_fault(r, &ctx, NULL);
+    return status_of_failure;
+}
+
 int sso_hook_fixups(request_rec *r)
 {
     sso_visit_t *visit = sso_visit_get(r);
+    sso_ctx_t ctx;
+    bool bearer;
     if (visit == NULL || visit->endpoint != NULL || !is_entra(r)) {
         return DECLINED;
     }
+    sso_log_ctx_init(&ctx, r);
+    /* SECURITY: no request goes on with a token that was not checked, also where httpd asked nobody who it is. */
+    if (sso_bearer_judge(r, &ctx, visit, &bearer) != SSO_OK) {
+        return refuse_token(r, visit, &ctx);
+    }
     const sso_dir_config_t *dir = sso_config_dir(r);
     if (r->user == NULL && dir->option[SSO_DIR_UNAUTHENTICATED].choice == SSO_UNAUTH_PASS &&
-        sso_visit_has_session(r, visit)) {
-        sso_ctx_t ctx;
-        sso_log_ctx_init(&ctx, r);
-        if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
-            /* The page is open to everyone; without a name this one is nobody in particular. */
-            sso_log_fault(r, &ctx, NULL);
-        }
+        (bearer || sso_visit_has_session(r, visit))) {
+        /* The page is open to everyone; without a name this one is nobody in particular. */
+        (void)export_late(r, visit, OK);
     }
-    if (r->user != NULL && r->prev != NULL && visit->session == SSO_VISIT_SESSION) {
-        /* httpd does not authenticate an internal redirect that stays within the same sections (a front controller by
-         * mod_rewrite, say), and what was said for the first request was removed with the client's words. */
-        sso_ctx_t ctx;
-        sso_log_ctx_init(&ctx, r);
-        if (sso_export_identity(r, &ctx, visit) != SSO_OK) {
-            sso_log_fault(r, &ctx, NULL);
-            return HTTP_FORBIDDEN;
-        }
+    /* httpd does not authenticate an internal redirect that stays within the same sections (a front controller by
+     * mod_rewrite, say), and what was said for the first request was removed with the client's words. */
+    if (r->user != NULL && r->prev != NULL && sso_visit_is_known(visit) && export_late(r, visit, DECLINED) != OK) {
+        return HTTP_FORBIDDEN;
     }
-    if (r->user != NULL && visit->session == SSO_VISIT_SESSION) {
-        touch_session(r, visit);
+    if (r->user != NULL && sso_visit_is_known(visit)) {
+        if (!bearer) {
+            touch_session(r, visit);
+        }
         /* What was made for one user must not be kept by a shared cache, this httpd's own among them. */
         if (r->main == NULL) {
             apr_table_mergen(r->err_headers_out, "Cache-Control", "private");

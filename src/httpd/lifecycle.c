@@ -21,7 +21,8 @@
 #include "base/http.h"
 #include "httpd/endings.h"
 #include "httpd/log.h"
-#include "httpd/renewing.h"
+#include "httpd/renewal.h"
+#include "httpd/revalidation.h"
 #include "httpd/site.h"
 #include "httpd/storage.h"
 #include "httpd/watching.h"
@@ -41,23 +42,6 @@ typedef struct {
 
 /* The one pointer that must be found without a request: set before any process or thread starts. */
 static node_t *node;
-
-static bool load_keys(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
-{
-    for (server_rec *s = main_server; s != NULL; s = s->next) {
-        sso_site_config_t *site = sso_config_server(s)->site;
-        sso_ctx_t ctx;
-        sso_log_server_ctx_init(&ctx, ptemp, s);
-        if (site != NULL && sso_site_load_keys(&ctx, pconf, site) != SSO_OK) {
-            sso_log_server_fault(s, &ctx);
-            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
-                         "ENTRA2011: httpd does not start without a good key file: %s [%s]", site->key_file,
-                         sso_site_where(ptemp, s));
-            return false;
-        }
-    }
-    return true;
-}
 
 static void *make_shared(apr_pool_t *pool, apr_size_t size)
 {
@@ -169,12 +153,10 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 {
     (void)plog;
     node = NULL;
+    sso_renewal_end();
     /* httpd reads its configuration twice at start; only the second reading stays. */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !has_sites(main_server)) {
         return OK;
-    }
-    if (!load_keys(pconf, ptemp, main_server)) {
-        return HTTP_INTERNAL_SERVER_ERROR;
     }
     sso_storage_make_folders(ptemp, main_server);
     node = apr_pcalloc(pconf, sizeof(*node));
@@ -182,6 +164,9 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
         !sso_endings_share(pconf, main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
                      "ENTRA2012: shared memory cannot be made; check its limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!sso_renewal_begin(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!start_watchdog(pconf, main_server) || !sso_endings_watch(pconf, main_server) ||
@@ -204,6 +189,26 @@ static sso_authority_t *authority_of(apr_hash_t *made, apr_pool_t *pchild, const
     return authority;
 }
 
+/* Only where a site takes access tokens; pages of it that are never used cost nothing. Without it every token is
+ * checked every time. */
+static sso_memo_t *make_memo(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_shm_t *shm;
+    bool wanted = false;
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        wanted = wanted || (sso_config_server(s)->site != NULL && sso_config_server(s)->takes_tokens);
+    }
+    if (!wanted) {
+        return NULL;
+    }
+    if (apr_shm_create(&shm, sso_memo_size(), NULL, pchild) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     "ENTRA2040: no memory to remember access tokens in; each is checked every time it comes");
+        return NULL;
+    }
+    return apr_shm_baseaddr_get(shm);
+}
+
 void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     sso_ctx_t ctx;
@@ -224,13 +229,15 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         return;
     }
     apr_hash_t *made = apr_hash_make(pchild);
+    sso_memo_t *bearers = make_memo(pchild, main_server);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         sso_site_config_t *site = sso_config_server(s)->site;
         if (site != NULL) {
             site->site.group_names = sso_group_names_make(pchild);
+            site->site.bearers = bearers;
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }
-    sso_renewing_begin(pchild, main_server, http);
+    sso_revalidation_begin(pchild, main_server, http);
     sso_watching_begin(pchild, main_server);
 }

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "entra/aadsts.h"
 #include "flow/access.h"
+#include "flow/stepup.h"
 #include "httpd/log.h"
 
 static const char STYLE[] =
@@ -233,39 +234,54 @@ static int write_problem(request_rec *r, const page_t *page, const char *login_u
 
 /* The link of a page: a sign-in for faults of the sign-in. Who was denied would come back as the same person by single
  * sign-on, so the way to another account is a sign-out. */
-static const char *retry_target(request_rec *r, const sso_visit_t *visit, const sso_ctx_t *ctx, const char *retry_path)
+static const char *retry_target(request_rec *r, const sso_visit_t *visit, const sso_ctx_t *ctx,
+                                const sso_answer_t *answer)
 {
     sso_page_t page = sso_reason(ctx->fault.rc)->page;
-    if (page == SSO_PAGE_DENIED) {
+    if (page == SSO_PAGE_DENIED || page == SSO_PAGE_ACCOUNT) {
         return apr_pstrcat(r->pool, visit->site->site.path, "/logout?rd=/", NULL);
     }
     if (page == SSO_PAGE_REQUEST) {
         return "/";
     }
     if (page == SSO_PAGE_SIGNOUT) {
-        return retry_path;
+        return answer->retry_path;
     }
-    return sso_login_url(r->pool, &visit->site->site, retry_path);
+    return sso_login_url(r->pool, &visit->site->site, answer->retry_path, answer->wishes);
 }
 
-static int refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path, const char *id,
-                  const char *allow)
+/* The WWW-Authenticate of a 401: where a person signs in; or, for a context, the claims challenge that programs of
+ * Microsoft's libraries know. */
+static const char *challenge_of(request_rec *r, const sso_answer_t *answer, const char *login)
+{
+    if (answer->wishes == NULL || answer->wishes->acr == NULL) {
+        return apr_psprintf(r->pool, "Entra login=\"%s\"", login);
+    }
+    const char *claims = sso_stepup_claims(r->pool, answer->wishes->acr);
+    return apr_psprintf(r->pool, "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"%s\"",
+                        sso_base64(r->pool, claims, strlen(claims)));
+}
+
+static int refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const sso_answer_t *answer)
 {
     sso_request_t request;
     page_t page = {.number = sso_log_number(r->pool, ctx->fault.rc)};
-    page.id = fault_id(r, ctx, id);
+    page.id = fault_id(r, ctx, answer->correlation_id);
     sso_log_fault(r, ctx, page.id);
     describe(ctx, &page);
-    page.status = status_of(r, ctx, allow);
+    page.status = status_of(r, ctx, answer->allow);
     page.time = sso_time_print(r->pool, ctx->now);
-    page.target = retry_target(r, visit, ctx, retry_path);
+    page.target = retry_target(r, visit, ctx, answer);
     sso_visit_request(r, visit, &request);
     bool program = !sso_request_is_navigation(&request);
     const char *login = NULL;
     if (page.status == HTTP_UNAUTHORIZED) {
-        const char *back = program ? sso_access_page_path(r->pool, &visit->site->site, &request) : retry_path;
-        login = sso_login_url(r->pool, &visit->site->site, back);
-        apr_table_setn(r->err_headers_out, "WWW-Authenticate", apr_psprintf(r->pool, "Entra login=\"%s\"", login));
+        const char *back = program ? sso_access_page_path(r->pool, &visit->site->site, &request) : answer->retry_path;
+        login = sso_login_url(r->pool, &visit->site->site, back, answer->wishes);
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge_of(r, answer, login));
+        if (visit->challenge != NULL) {
+            apr_table_addn(r->err_headers_out, "WWW-Authenticate", visit->challenge);
+        }
     }
     if (has_error_document(r, page.status, &page)) {
         set_common_headers(r);
@@ -276,7 +292,34 @@ static int refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, cons
 
 int sso_pages_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path)
 {
-    return refuse(r, visit, ctx, retry_path, NULL, NULL);
+    return sso_pages_challenge(r, visit, ctx, retry_path, NULL);
+}
+
+int sso_pages_challenge(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path,
+                        const sso_wishes_t *wishes)
+{
+    sso_answer_t answer;
+    sso_answer_init(&answer, r->pool);
+    sso_answer_fault(&answer, retry_path);
+    answer.wishes = wishes;
+    return refuse(r, visit, ctx, &answer);
+}
+
+int sso_pages_deny(request_rec *r, sso_ctx_t *ctx, const char *challenge)
+{
+    page_t page = {.number = sso_log_number(r->pool, ctx->fault.rc)};
+    page.id = fault_id(r, ctx, NULL);
+    sso_log_fault(r, ctx, page.id);
+    describe(ctx, &page);
+    page.status = status_of(r, ctx, NULL);
+    if (challenge != NULL) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge);
+    }
+    if (has_error_document(r, page.status, &page)) {
+        set_common_headers(r);
+        return page.status;
+    }
+    return write_problem(r, &page, NULL);
 }
 
 static int redirect(request_rec *r, const char *location)
@@ -366,7 +409,7 @@ int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, con
     case SSO_ANSWER_FAULT:
         break;
     }
-    return refuse(r, visit, ctx, answer->retry_path, answer->correlation_id, answer->allow);
+    return refuse(r, visit, ctx, answer);
 }
 
 int sso_pages_json(request_rec *r, const char *json)

@@ -14,6 +14,12 @@ int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, con
 /* A refusal of a request for something protected: as page, or as application/problem+json (RFC 9457) for a program. */
 int sso_pages_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path);
 
+/* The same where a sign-in with these wishes (may be NULL) would mend it: the login address asks for them. */
+int sso_pages_challenge(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *retry_path,
+                        const sso_wishes_t *wishes);
+/* A refusal of a program's access token: always as problem document. challenge: WWW-Authenticate, NULL for none. */
+int sso_pages_deny(request_rec *r, sso_ctx_t *ctx, const char *challenge);
+
 /* Adds Set-Cookie values (const char *), also to a response that httpd or a backend makes. */
 void sso_pages_set_cookies(request_rec *r, const apr_array_header_t *lines);
 

@@ -5,7 +5,6 @@
 
 #include "httpd/site.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,11 +18,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "entra/secret.h"
 #include "httpd/directives.h"
 #include "httpd/draft.h"
-#include "httpd/storage.h"
-#include "session/database.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -88,6 +84,7 @@ static void fill_tenant(draft_t *draft)
     const sso_value_t *url = get(draft, SSO_SERVER_AUTHORITY);
     draft->site->authority.login_url = url->set ? url->first : cloud->login_url;
     draft->site->authority.policy = &draft->site->policy;
+    site->v1_issuer = cloud->v1_issuer;
     if (!tenant->set) {
         complain(draft, "ENTRA4001", SSO_SERVER_TENANT,
                  "is missing; write \"EntraTenant <tenant GUID>\", the Directory (tenant) "
@@ -160,111 +157,6 @@ static void fill_groups(draft_t *draft)
     const char *scopes = sso_groups_scopes(site->groups);
     if (*scopes != '\0') {
         site->scope = apr_pstrcat(draft->pool, site->scope, " ", scopes, NULL);
-    }
-}
-
-static void fill_secret(draft_t *draft, const char *source)
-{
-    const char *secret;
-    bool literal = false;
-    if (strncmp(source, "file:", 5) == 0) {
-        source = apr_pstrcat(draft->pool, "file:", ap_server_root_relative(draft->pool, source + 5), NULL);
-    }
-    if (sso_secret_read(&draft->ctx, draft->pool, source, &secret, &literal) != SSO_OK) {
-        complain(draft, "ENTRA4004", SSO_SERVER_CLIENT_SECRET,
-                 "%s; write file:PATH of a file that only root can read "
-                 "(chmod 600), exec:, env: or credential:",
-                 fault_text(draft));
-        return;
-    }
-    if (literal) {
-        warn(draft, "ENTRA4005", SSO_SERVER_CLIENT_SECRET,
-             "the secret itself stands in the configuration; "
-             "better put it into a file of mode 0600 and write file:PATH");
-    }
-    draft->site->site.credential = sso_credential_secret(draft->pool, secret);
-}
-
-static void fill_certificate(draft_t *draft, const sso_value_t *value)
-{
-    const char *cert_pem;
-    const char *key_pem;
-    const sso_certificate_t *cert;
-    sso_rc rc;
-    if (value->second == NULL) {
-        rc = sso_pem_file(&draft->ctx, draft->pool, value->first, false, &cert_pem);
-        key_pem = cert_pem;
-    } else {
-        rc = sso_pem_file(&draft->ctx, draft->pool, value->first, true, &cert_pem);
-        if (rc == SSO_OK) {
-            rc = sso_pem_file(&draft->ctx, draft->pool, value->second, false, &key_pem);
-        }
-    }
-    if (rc == SSO_OK) {
-        rc = sso_certificate_parse(&draft->ctx, draft->pool, cert_pem, key_pem, &cert);
-    }
-    if (rc != SSO_OK) {
-        complain(draft, "ENTRA4006", SSO_SERVER_CLIENT_CERTIFICATE,
-                 "%s; write PEM files: the certificate, and its RSA key that "
-                 "only root can read (chmod 600)",
-                 fault_text(draft));
-        return;
-    }
-    if (sso_certificate_expires(cert) < draft->ctx.now) {
-        complain(draft, "ENTRA4007", SSO_SERVER_CLIENT_CERTIFICATE,
-                 "the certificate expired on %s; make a new one and upload it to "
-                 "the app registration",
-                 sso_time_print(draft->pool, sso_certificate_expires(cert)));
-    }
-    draft->site->site.credential = sso_credential_certificate(draft->pool, cert);
-}
-
-static void fill_assertion(draft_t *draft, const sso_value_t *value)
-{
-    if (strncmp(value->first, "file:", 5) == 0) {
-        draft->site->site.credential =
-            sso_credential_file(draft->pool, ap_server_root_relative(draft->pool, value->first + 5));
-        return;
-    }
-    if (strcmp(value->first, "workload-identity") == 0) {
-        const char *path = getenv("AZURE_FEDERATED_TOKEN_FILE");
-        if (path == NULL || *path != '/') {
-            complain(draft, "ENTRA4008", SSO_SERVER_CLIENT_ASSERTION,
-                     "workload-identity needs AZURE_FEDERATED_TOKEN_FILE in "
-                     "httpd's environment; label the pod for workload identity, or write file:PATH");
-            return;
-        }
-        draft->site->site.credential = sso_credential_file(draft->pool, apr_pstrdup(draft->pool, path));
-        return;
-    }
-    const sso_cloud_t *cloud = get(draft, SSO_SERVER_CLOUD)->object;
-    const char *endpoint = getenv("IDENTITY_ENDPOINT");
-    const char *header = getenv("IDENTITY_HEADER");
-    bool app_service = endpoint != NULL && header != NULL;
-    draft->site->site.credential = sso_credential_managed_identity(
-        draft->pool, value->second, app_service ? apr_pstrdup(draft->pool, endpoint) : NULL,
-        app_service ? apr_pstrdup(draft->pool, header) : NULL, cloud->exchange_audience);
-}
-
-static void fill_credential(draft_t *draft)
-{
-    const sso_value_t *secret = get(draft, SSO_SERVER_CLIENT_SECRET);
-    const sso_value_t *certificate = get(draft, SSO_SERVER_CLIENT_CERTIFICATE);
-    const sso_value_t *assertion = get(draft, SSO_SERVER_CLIENT_ASSERTION);
-    int count = (secret->set ? 1 : 0) + (certificate->set ? 1 : 0) + (assertion->set ? 1 : 0);
-    if (count != 1) {
-        complain(
-            draft, "ENTRA4009", count == 0 ? SSO_SERVER_CLIENT_SECRET : SSO_SERVER_CLIENT_CERTIFICATE,
-            count == 0
-                ? "no credential is given; write one of EntraClientSecret, EntraClientCertificate, EntraClientAssertion"
-                : "more than one credential is given; keep one of EntraClientSecret, EntraClientCertificate, "
-                  "EntraClientAssertion");
-    } else if (secret->set) {
-        fill_secret(draft, secret->first);
-    } else if (certificate->set) {
-        fill_certificate(draft, certificate);
-    } else {
-        fill_assertion(draft, assertion);
     }
 }
 
@@ -454,63 +346,14 @@ static void check_state_directory(draft_t *draft)
     }
 }
 
-/* The children open the file, not root: whether they can is a matter of its folder, and of a file that is there. */
-static void check_database_file(draft_t *draft)
+static void check_contexts(draft_t *draft)
 {
-    const sso_site_database_t *database = &draft->site->database;
-    const char *state = get(draft, SSO_SERVER_STATE_DIRECTORY)->first;
-    const char *user = sso_storage_user();
-    apr_finfo_t info;
-    if (database->folder != NULL && !sso_storage_can_use(state, X_OK)) {
-        complain(draft, "ENTRA4071", SSO_SERVER_STATE_DIRECTORY,
-                 "%s is closed to httpd's children (user %s), whose database is in it; \"chmod 0711 %s\"", state, user,
-                 state);
-        return;
-    }
-    const char *folder = ap_make_dirstr_parent(draft->pool, database->params);
-    bool made = database->folder == NULL || access(folder, F_OK) == 0;
-    if (made && !sso_storage_can_use(folder, W_OK | X_OK)) {
-        complain(draft, "ENTRA4072", SSO_SERVER_DATABASE,
-                 "%s is no folder that httpd's children can write to; \"install -d -o %s -m 0700 %s\"", folder, user,
-                 folder);
-    } else if (apr_stat(&info, database->params, APR_FINFO_TYPE, draft->pool) == APR_SUCCESS &&
-               (info.filetype != APR_REG || !sso_storage_can_use(database->params, R_OK | W_OK))) {
-        complain(draft, "ENTRA4073", SSO_SERVER_DATABASE,
-                 "%s is no file that httpd's children can write; \"chown %s %s*\"", database->params, user,
-                 database->params);
-    }
-}
-
-static void fill_database(draft_t *draft)
-{
-    sso_site_database_t *database = &draft->site->database;
-    const sso_value_t *value = get(draft, SSO_SERVER_DATABASE);
-    if (value->set) {
-        /* The directive's parser has accepted it. */
-        ap_assert(sso_store_source(draft->pool, value->first, &database->driver, &database->params) == NULL);
-    } else {
-        database->driver = "sqlite3";
-        database->folder = apr_pstrcat(draft->pool, get(draft, SSO_SERVER_STATE_DIRECTORY)->first, "/database", NULL);
-        database->params = apr_pstrcat(draft->pool, database->folder, "/entra.db", NULL);
-    }
-    bool file = strcmp(database->driver, "sqlite3") == 0;
-    if (file) {
-        database->params = ap_server_root_relative(draft->pool, database->params);
-    }
-    database->source = apr_pstrcat(draft->pool, database->driver, ":", database->params, NULL);
-    if (!sso_database_has_driver(draft->pool, database->driver)) {
+    if (draft->config->acrs->nelts > SSO_MAX_ACRS) {
         complain(
-            draft, "ENTRA4070", SSO_SERVER_DATABASE,
-            "apr-util's driver for %s is not installed; install the package libaprutil1-dbd-%s (Debian, Ubuntu) or "
-            "apr-util-%s (Fedora, RHEL)",
-            database->driver, database->driver, file ? "sqlite" : "pgsql");
-    }
-    if (file) {
-        check_database_file(draft);
-    } else if (strcmp(value->first, value->text) != 0 && strstr(value->text, "***") != NULL) {
-        warn(draft, "ENTRA4074", SSO_SERVER_DATABASE,
-             "the password itself stands in the configuration; better write passfile=PATH, a file of mode 0600 that "
-             "belongs to httpd's user");
+            draft, "ENTRA4033", SSO_SERVER_CLIENT_ID,
+            "the Require entra-acr lines name %d authentication contexts, and at most %d are possible; remove those "
+            "that the tenant does not have",
+            draft->config->acrs->nelts, SSO_MAX_ACRS);
     }
 }
 
@@ -521,16 +364,18 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     draft.site = apr_pcalloc(pool, sizeof(*draft.site));
     draft.site->server = server;
     draft.site->site.claims = draft.config->claims;
+    draft.site->site.acrs = draft.config->acrs;
     sso_ctx_init(&draft.ctx, pool, sso_clock_now());
     fill_tenant(&draft);
     fill_client(&draft);
     fill_groups(&draft);
-    fill_credential(&draft);
+    sso_draft_credential(&draft);
     fill_origin(&draft);
     fill_session(&draft);
     fill_outbound(&draft);
     check_state_directory(&draft);
-    fill_database(&draft);
+    check_contexts(&draft);
+    sso_draft_database(&draft);
     if (draft.faults == 0) {
         fill_binding(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);
@@ -540,13 +385,17 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     return draft.faults;
 }
 
-sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site)
+sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site, const char **ret_text)
 {
     bool made = false;
+    const char *text;
     sso_keyring_t *ring;
     sso_rc rc = sso_keyring_make(ctx, site->key_file, &made);
     if (rc == SSO_OK) {
-        rc = sso_keyring_load(ctx, pool, site->key_file, &ring);
+        rc = sso_keyring_read(ctx, ctx->pool, site->key_file, &text);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_keyring_parse(ctx, pool, text, site->key_file, &ring);
     }
     if (rc != SSO_OK) {
         return rc;
@@ -558,5 +407,7 @@ sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *s
                      site->key_file);
     }
     site->site.session.keyring = ring;
+    site->ring = ring;
+    *ret_text = text;
     return SSO_OK;
 }

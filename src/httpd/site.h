@@ -7,6 +7,15 @@
 #include "httpd/config.h"
 #include "httpd/scrub.h"
 
+/* Where a credential was read from, and what was read: for the parent, which looks after the files. */
+typedef struct {
+    const char *path;     /* of a secret or a certificate; NULL: of something that is not read again */
+    const char *key_path; /* of a certificate's key, NULL when it stands in path */
+    const char *secret;
+    sso_pem_pair_t pair;
+    const sso_certificate_t *cert; /* NULL: it is a secret */
+} sso_credential_source_t;
+
 /* Where the sessions' rows are. */
 typedef struct {
     const char *source; /* EntraDatabase, a file's path made absolute; equal for sites that share one */
@@ -24,10 +33,12 @@ struct sso_site_config_t {
     const sso_scrub_t *scrub;
     sso_group_policy_t groups;
     const char *key_file;
+    bool signs;          /* EntraSignedIdentity is on somewhere in it */
+    sso_keyring_t *ring; /* what is in key_file; shared by all sites of that file */
+    sso_credential_source_t source;
     sso_site_database_t database;
     void *frontchannel;              /* shared memory of the gate before front-channel logout */
     struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
-    bool signs;                      /* EntraSignedIdentity is on somewhere in it */
     const server_rec *server;
 };
 
@@ -36,8 +47,10 @@ struct sso_site_config_t {
  * makes nothing on disk. */
 int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet);
 
-/* Makes the key file where it is missing, and loads it. SSO_R_KEYFILE_*. Call with the rights of the starting user. */
-sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site) SSO_MUST_USE;
+/* Makes the key file where it is missing, and loads it; its text is in ctx->pool, wiped with it. SSO_R_KEYFILE_*. Call
+ * with the rights of the starting user. */
+sso_rc sso_site_load_keys(sso_ctx_t *ctx, apr_pool_t *pool, sso_site_config_t *site,
+                          const char **ret_text) SSO_MUST_USE;
 
 /* "app.example.com:443 (file:line)", for messages. */
 const char *sso_site_where(apr_pool_t *pool, const server_rec *server);

@@ -62,6 +62,14 @@ static sso_rc check_tenant(sso_ctx_t *ctx, const sso_site_t *site, const char *t
     return found ? SSO_OK : sso_fail(ctx, SSO_R_ID_TENANT, "a session of tenant %s", tid);
 }
 
+apr_pool_t *sso_visit_pool(const request_rec *r)
+{
+    while (r->main != NULL) {
+        r = r->main;
+    }
+    return r->pool;
+}
+
 /* Entra's last word is old: its new one is taken if it is there, else somebody is sent to ask. The request goes on. */
 static void renew(sso_ctx_t *ctx, const sso_site_t *site, sso_visit_t *visit)
 {
@@ -77,6 +85,7 @@ bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
     if (visit->session == SSO_VISIT_UNKNOWN) {
         sso_ctx_t ctx;
         sso_log_ctx_init(&ctx, r);
+        ctx.pool = sso_visit_pool(r);
         const sso_site_t *site = &visit->site->site;
         bool opened = sso_session_open(&ctx, &site->session, &visit->cookies, &visit->record) == SSO_OK &&
                       check_tenant(&ctx, site, visit->record.tid) == SSO_OK;

@@ -49,6 +49,7 @@ struct sso_database_t {
     int idle_count;
     int open_count; /* idle, lent, and being opened */
     sso_rc away;    /* why the last connect failed; SSO_OK when it did not */
+    char away_why[SSO_MAX_LOGGED + 1];
     apr_time_t away_until;
     bool probing; /* one caller is finding out whether it is back */
 };
@@ -349,7 +350,7 @@ static sso_rc pool_wait(sso_ctx_t *ctx, sso_database_t *database, bool fresh)
         }
         if (database->away != SSO_OK && (database->probing || sso_clock_now() < database->away_until)) {
             /* Fails at once, so that not every thread of the process waits for a database that does not answer. */
-            return sso_fail(ctx, database->away, "as it was a moment ago");
+            return sso_fail(ctx, database->away, "a moment ago: %s", database->away_why);
         }
         if (database->idle_count > 0 || database->open_count < SSO_MAX_STORE_CONNECTIONS) {
             return SSO_OK;
@@ -387,6 +388,8 @@ static sso_rc pool_open(sso_ctx_t *ctx, sso_database_t *database, sso_connection
     database->away = rc;
     if (rc != SSO_OK) {
         database->away_until = sso_clock_now() + AWAY_FOR;
+        apr_cpystrn(database->away_why, ctx->fault.detail == NULL ? "-" : ctx->fault.detail,
+                    sizeof(database->away_why));
         database->open_count--;
         pool_drop_idle(database);
         apr_thread_cond_broadcast(database->returned);

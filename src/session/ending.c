@@ -115,8 +115,10 @@ sso_rc sso_ending_poll(sso_ctx_t *ctx, const sso_ending_t *ending, sso_ending_ne
     memset(ret_news, 0, sizeof(*ret_news));
     sso_rc rc = ending->store == NULL ? sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store")
                                       : write_pending(ctx, ending, &ret_news->written);
-    if (rc == SSO_OK) {
-        rc = read_endings(ctx, ending, &ret_news->filled);
+    if (ending->store != NULL) {
+        /* Also when nothing could be written: a database on a full disk still tells what ended elsewhere. */
+        sso_rc read = read_endings(ctx, ending, &ret_news->filled);
+        rc = rc == SSO_OK ? read : rc;
     }
     ret_news->was_away = sso_ended_set_away(ending->ended, rc != SSO_OK);
     return rc;

@@ -24,17 +24,6 @@ struct sso_rule_t {
     sso_matcher_t matcher;         /* fits NULL: compare with any */
 };
 
-static bool list_has(const sso_list_t *list, const char *text)
-{
-    apr_size_t at = 0;
-    for (const char *item = sso_list_next(list, &at); item != NULL; item = sso_list_next(list, &at)) {
-        if (strcmp(item, text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* GUIDs and names of groups have no case. */
 static bool list_has_any_case(const sso_list_t *list, const char *text)
 {
@@ -68,6 +57,14 @@ static const char *check_claim(const char *claim)
     return NULL;
 }
 
+/* What goes into the claims parameter as it stands: nothing that JSON would have to escape. */
+static bool is_context(const char *text)
+{
+    apr_size_t len = strlen(text);
+    return len <= SSO_MAX_ACR &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+}
+
 static const char *check_words(apr_pool_t *pool, sso_rule_kind_t kind, const apr_array_header_t *words)
 {
     for (int i = 0; i < words->nelts; i++) {
@@ -78,8 +75,14 @@ static const char *check_words(apr_pool_t *pool, sso_rule_kind_t kind, const apr
         if (kind == SSO_RULE_TENANT && !sso_is_guid(word)) {
             return apr_psprintf(pool, "'%s' is no tenant GUID", word);
         }
+        if (kind == SSO_RULE_APP && !sso_is_guid(word)) {
+            return apr_psprintf(pool, "'%s' is no client ID, a GUID", word);
+        }
         if (kind == SSO_RULE_DOMAIN && !is_domain(word)) {
             return apr_psprintf(pool, "'%s' is no domain; write one like example.com", word);
+        }
+        if (kind == SSO_RULE_ACR && !is_context(word)) {
+            return apr_psprintf(pool, "'%s' is no id of an authentication context; write one like c1", word);
         }
     }
     return words->nelts == 0 ? "at least one value is needed" : NULL;
@@ -213,6 +216,13 @@ void sso_rule_groups(const sso_rule_t *rule, apr_array_header_t *groups)
     }
 }
 
+void sso_rule_acrs(const sso_rule_t *rule, apr_array_header_t *acrs)
+{
+    for (int i = 0; rule->kind == (int)SSO_RULE_ACR && i < rule->any->nelts; i++) {
+        add_once(acrs, sso_text_at(rule->any, i));
+    }
+}
+
 static bool text_fits(const sso_rule_t *rule, const char *text)
 {
     if (*text == '\0') {
@@ -314,7 +324,7 @@ static bool any_in_list(const sso_rule_t *rule, const sso_list_t *list, bool any
 {
     for (int i = 0; i < rule->any->nelts; i++) {
         const char *text = sso_text_at(rule->any, i);
-        if (any_case ? list_has_any_case(list, text) : list_has(list, text)) {
+        if (any_case ? list_has_any_case(list, text) : sso_list_has(list, text)) {
             return true;
         }
     }
@@ -342,6 +352,8 @@ bool sso_rule_holds(const sso_rule_t *rule, const sso_record_t *record, const ss
     }
     case SSO_RULE_DOMAIN:
         return domain_holds(rule, record);
+    case SSO_RULE_ACR:
+        return any_in_list(rule, &record->acrs, false);
     case RULE_USER:
         return user_holds(rule, record);
     default:
@@ -365,7 +377,7 @@ sso_list_t sso_roles_of(apr_pool_t *pool, const sso_record_t *record, const apr_
     apr_array_header_t *roles = NULL;
     const sso_role_map_t *const *map = maps == NULL ? NULL : (const void *)maps->elts;
     for (int i = 0; map != NULL && i < maps->nelts; i++) {
-        if (list_has(&record->roles, map[i]->role) || !map_gives(map[i], record)) {
+        if (sso_list_has(&record->roles, map[i]->role) || !map_gives(map[i], record)) {
             continue;
         }
         if (roles == NULL) {
@@ -379,4 +391,39 @@ sso_list_t sso_roles_of(apr_pool_t *pool, const sso_record_t *record, const apr_
         add_once(roles, map[i]->role);
     }
     return roles == NULL ? record->roles : sso_list_make(pool, roles);
+}
+
+bool sso_rule_names(const sso_rule_t *rule, const char *client)
+{
+    for (int i = 0; rule->kind == (int)SSO_RULE_APP && i < rule->any->nelts; i++) {
+        if (apr_cstr_casecmp(sso_text_at(rule->any, i), client) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool asks_for_groups(const sso_rule_t *rule)
+{
+    return rule->kind == (int)SSO_RULE_GROUP || (rule->claim != NULL && strcmp(rule->claim, "groups") == 0);
+}
+
+static bool map_asks_for_groups(const sso_role_map_t *map)
+{
+    const sso_rule_t *const *rules = (const void *)map->rules->elts;
+    bool asks = false;
+    for (int i = 0; i < map->rules->nelts; i++) {
+        asks = asks || asks_for_groups(rules[i]);
+    }
+    return asks;
+}
+
+bool sso_rule_needs_groups(const sso_rule_t *rule, const apr_array_header_t *maps)
+{
+    const sso_role_map_t *const *map = maps == NULL ? NULL : (const void *)maps->elts;
+    bool needs = asks_for_groups(rule);
+    for (int i = 0; rule->kind == (int)SSO_RULE_ROLE && map != NULL && i < maps->nelts; i++) {
+        needs = needs || map_asks_for_groups(map[i]);
+    }
+    return needs;
 }

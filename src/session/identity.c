@@ -61,26 +61,70 @@ static sso_rc fill_username(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_reco
     return SSO_OK;
 }
 
-/* An array of plain strings, and nothing else: what is dropped here could be what a rule waits for. */
-static sso_rc fill_roles(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_record_t *record)
+/* An array of plain strings, and nothing else: what is dropped here could be what a rule waits for. An absent claim is
+ * an empty list. */
+static sso_rc read_texts(sso_ctx_t *ctx, const sso_idtoken_t *token, const char *claim, apr_array_header_t **ret_items)
 {
-    const sso_json_t *roles = sso_json_get(token->claims, "roles");
-    apr_size_t count = sso_json_size(roles);
-    apr_array_header_t *items = apr_array_make(ctx->pool, (int)count + 1, sizeof(const char *));
-    if (roles != NULL && sso_json_type(roles) != SSO_JSON_ARRAY) {
-        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "roles is no array");
+    const sso_json_t *list = sso_json_get(token->claims, claim);
+    apr_size_t count = sso_json_size(list);
+    if (list != NULL && sso_json_type(list) != SSO_JSON_ARRAY) {
+        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "%s is no array", claim);
     }
     if (count > SSO_MAX_LIST_ITEMS) {
-        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "roles has %" APR_SIZE_T_FMT " items", count);
+        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "%s has %" APR_SIZE_T_FMT " items", claim, count);
     }
+    apr_array_header_t *items = apr_array_make(ctx->pool, (int)count + 1, sizeof(const char *));
     for (apr_size_t i = 0; i < count; i++) {
-        const char *role = sso_json_text(sso_json_at(roles, i));
-        if (role == NULL || !sso_identity_is_exact(ctx->pool, role)) {
-            return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "a role is no plain text");
+        const char *text = sso_json_text(sso_json_at(list, i));
+        if (text == NULL || !sso_identity_is_exact(ctx->pool, text)) {
+            return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "an item of %s is no plain text", claim);
         }
-        APR_ARRAY_PUSH(items, const char *) = role;
+        APR_ARRAY_PUSH(items, const char *) = text;
     }
-    record->roles = sso_list_make(ctx->pool, items);
+    *ret_items = items;
+    return SSO_OK;
+}
+
+static sso_rc fill_roles(sso_ctx_t *ctx, const sso_idtoken_t *token, sso_record_t *record)
+{
+    apr_array_header_t *items;
+    sso_rc rc = read_texts(ctx, token, "roles", &items);
+    if (rc == SSO_OK) {
+        record->roles = sso_list_make(ctx->pool, items);
+    }
+    return rc;
+}
+
+static bool has_text(const apr_array_header_t *texts, const char *text)
+{
+    for (int i = 0; i < texts->nelts; i++) {
+        if (strcmp(sso_text_at(texts, i), text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+sso_rc sso_identity_fill_acrs(sso_ctx_t *ctx, const sso_idtoken_t *token, const apr_array_header_t *contexts,
+                              sso_record_t *record)
+{
+    apr_array_header_t *items;
+    /* A site without contexts of its own has no business with the claim, whatever stands in it. */
+    if (contexts == NULL || contexts->nelts == 0) {
+        record->acrs = (sso_list_t){NULL, 0, 0};
+        return SSO_OK;
+    }
+    sso_rc rc = read_texts(ctx, token, "acrs", &items);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    apr_array_header_t *kept = apr_array_make(ctx->pool, contexts->nelts, sizeof(const char *));
+    for (int i = 0; i < contexts->nelts; i++) {
+        if (has_text(items, sso_text_at(contexts, i))) {
+            APR_ARRAY_PUSH(kept, const char *) = sso_text_at(contexts, i);
+        }
+    }
+    record->acrs = sso_list_make(ctx->pool, kept);
     return SSO_OK;
 }
 
@@ -113,8 +157,30 @@ static const char *scalar_text(sso_ctx_t *ctx, const sso_json_t *value)
     return NULL;
 }
 
+/* The scopes of an access token: one text with blanks between them (RFC 9068 section 2.2.3), so that a rule can ask for
+ * one of them. */
+static sso_rc add_scopes(sso_ctx_t *ctx, const char *scp, apr_array_header_t *packed)
+{
+    apr_array_header_t *scopes = apr_array_make(ctx->pool, 8, sizeof(const char *));
+    if (strlen(scp) > SSO_MAX_CLAIM_VALUE || !is_clean(ctx->pool, scp)) {
+        return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "scp is too long or holds control characters");
+    }
+    for (apr_size_t len; *(scp += strspn(scp, " ")) != '\0'; scp += len) {
+        len = strcspn(scp, " ");
+        APR_ARRAY_PUSH(scopes, const char *) = apr_pstrmemdup(ctx->pool, scp, len);
+    }
+    if (scopes->nelts > 0 && scopes->nelts <= SSO_MAX_LIST_ITEMS) {
+        sso_claims_add(ctx->pool, packed, "scp", scopes);
+    }
+    return scopes->nelts <= SSO_MAX_LIST_ITEMS ? SSO_OK
+                                               : sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "scp has %d items", scopes->nelts);
+}
+
 static sso_rc add_claim(sso_ctx_t *ctx, const char *name, const sso_json_t *value, apr_array_header_t *packed)
 {
+    if (strcmp(name, "scp") == 0 && sso_json_text(value) != NULL) {
+        return add_scopes(ctx, sso_json_text(value), packed);
+    }
     bool list = sso_json_type(value) == SSO_JSON_ARRAY;
     apr_size_t count = list ? sso_json_size(value) : 1;
     if (count > SSO_MAX_LIST_ITEMS) {
@@ -162,6 +228,7 @@ sso_rc sso_identity_fill(sso_ctx_t *ctx, const sso_idtoken_t *token, const apr_a
     record->login_hint = token->login_hint == NULL ? "" : without_controls(ctx->pool, token->login_hint);
     record->auth_time = token->auth_time;
     record->groups = (sso_list_t){NULL, 0, 0};
+    record->acrs = (sso_list_t){NULL, 0, 0};
     sso_rc rc = fill_username(ctx, token, record);
     if (rc == SSO_OK) {
         rc = fill_display(ctx, token, "name", &record->name);

@@ -15,6 +15,11 @@
 sso_rc sso_identity_fill(sso_ctx_t *ctx, const sso_idtoken_t *token, const apr_array_header_t *claim_names,
                          sso_record_t *record) SSO_MUST_USE;
 
+/* Fills record->acrs: of the authentication contexts that the configuration names (const char *, may be NULL) those
+ * that the token's `acrs` has. Errors: SSO_R_IDENTITY_CLAIM. */
+sso_rc sso_identity_fill_acrs(sso_ctx_t *ctx, const sso_idtoken_t *token, const apr_array_header_t *contexts,
+                              sso_record_t *record) SSO_MUST_USE;
+
 /* True for a text that may decide something: not empty, no longer than SSO_MAX_CLAIM_VALUE, no outer space and no
  * control character, so that the same text cannot come out of two different ones. */
 bool sso_identity_is_exact(apr_pool_t *pool, const char *text);

@@ -63,6 +63,17 @@ const char *const *sso_list_items(apr_pool_t *pool, const sso_list_t *list, apr_
     return items;
 }
 
+bool sso_list_has(const sso_list_t *list, const char *text)
+{
+    apr_size_t at = 0;
+    for (const char *item = sso_list_next(list, &at); item != NULL; item = sso_list_next(list, &at)) {
+        if (strcmp(item, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator)
 {
     apr_size_t at = 0;

@@ -25,6 +25,8 @@ sso_list_t sso_list_make(apr_pool_t *pool, const apr_array_header_t *items);
 const char *sso_list_next(const sso_list_t *list, apr_size_t *at);
 /* The items as an array in pool. */
 const char *const *sso_list_items(apr_pool_t *pool, const sso_list_t *list, apr_size_t *ret_count);
+/* True when one of the items is this text, case and all. */
+bool sso_list_has(const sso_list_t *list, const char *text);
 /* All items with separator between them; one item is given without a copy, none as NULL. An item that holds the
  * separator would read as two, so it is left out. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);
@@ -70,11 +72,12 @@ typedef struct {
     apr_interval_time_t grace;      /* and for so much longer the session lives on without an answer */
 } sso_freshness_t;
 /* SSO_R_SESSION_STALE when Entra's word is older than both together. */
-sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record, const sso_freshness_t *freshness) SSO_MUST_USE;
+sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record,
+                              const sso_freshness_t *freshness) SSO_MUST_USE;
 /* True when Entra is to be asked again. */
 bool sso_record_renew_due(const sso_record_t *record, apr_time_t now, const sso_freshness_t *freshness);
-/* Takes what Entra said anew (identity, roles, groups, further claims, the moment) into record. Id, created and ends stay:
- * a renewal moves no end. False, and nothing taken, when renewed is of another session or user. */
+/* Takes what Entra said anew (identity, roles, groups, further claims, the moment) into record. Id, created and ends
+ * stay: a renewal moves no end. False, and nothing taken, when renewed is of another session or user. */
 bool sso_record_renew(sso_record_t *record, const sso_record_t *renewed);
 
 /* True when seen is old enough to be worth a new cookie: a tenth of the idle time, five minutes at most. */

@@ -7,8 +7,8 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
-                        sso_record_t *ret_record)
+static sso_rc read_record(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                          apr_interval_time_t idle, sso_record_t *ret_record)
 {
     if (cookies->session == NULL) {
         return sso_fail(ctx, cookies->broken ? SSO_R_SESSION_CHUNKS : SSO_R_SESSION_NONE, "no whole cookie");
@@ -23,7 +23,7 @@ sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
     sso_record_t record;
     rc = sso_record_unpack(ctx, data, len, &record);
     if (rc == SSO_OK) {
-        rc = sso_record_check(ctx, &record, policy->max_age, policy->idle, policy->skew);
+        rc = sso_record_check(ctx, &record, policy->max_age, idle, policy->skew);
     }
     if (rc == SSO_OK) {
         rc = sso_record_check_fresh(ctx, &record, &policy->freshness);
@@ -59,7 +59,7 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
                         sso_record_t *ret_record)
 {
     sso_record_t record;
-    sso_rc rc = sso_session_read(ctx, policy, cookies, &record);
+    sso_rc rc = read_record(ctx, policy, cookies, policy->idle, &record);
     if (rc == SSO_OK) {
         rc = check_ended(ctx, policy, &record);
     }
@@ -67,6 +67,12 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
         *ret_record = record;
     }
     return rc;
+}
+
+sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                        sso_record_t *ret_record)
+{
+    return read_record(ctx, policy, cookies, 0, ret_record);
 }
 
 sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record)
@@ -81,6 +87,38 @@ sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso
     record->revalidated = ctx->now;
     record->ends = ctx->now + (policy->max_age < SSO_SESSION_CAP ? policy->max_age : SSO_SESSION_CAP);
     return SSO_OK;
+}
+
+/* Both lists as one, each item once. */
+static sso_list_t join_lists(apr_pool_t *pool, const sso_list_t *present, const sso_list_t *fresh)
+{
+    apr_array_header_t *items = apr_array_make(pool, (int)(present->count + fresh->count) + 1, sizeof(const char *));
+    apr_size_t at = 0;
+    for (const char *item = sso_list_next(present, &at); item != NULL; item = sso_list_next(present, &at)) {
+        APR_ARRAY_PUSH(items, const char *) = item;
+    }
+    at = 0;
+    for (const char *item = sso_list_next(fresh, &at); item != NULL; item = sso_list_next(fresh, &at)) {
+        if (!sso_list_has(present, item)) {
+            APR_ARRAY_PUSH(items, const char *) = item;
+        }
+    }
+    return sso_list_make(pool, items);
+}
+
+void sso_session_strengthen(sso_ctx_t *ctx, const sso_record_t *present, sso_record_t *record)
+{
+    memcpy(record->id, present->id, sizeof(record->id));
+    /* SECURITY: whoever steps up every hour still signs in anew when the session's time is over. */
+    record->created = present->created;
+    record->ends = present->ends;
+    /* Another node's clock may be ahead: no moment of a session comes before its beginning. */
+    record->seen = ctx->now > present->created ? ctx->now : present->created;
+    record->revalidated = record->seen;
+    record->renewable = present->renewable;
+    /* A token names what was asked for, and what else only if the registration wants it so: without this, a page that
+     * needs two contexts would send the browser to and fro between them. */
+    record->acrs = join_lists(ctx->pool, &present->acrs, &record->acrs);
 }
 
 /* SECURITY: what the store keeps is bound to application and session, so that whoever can write to the database cannot

@@ -27,12 +27,18 @@ typedef struct {
 sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record) SSO_MUST_USE;
 
-/* The same without asking whether it was ended: for who ends it, and for nobody else. */
+/* The same without asking whether it was ended or was idle: for who ends it, and for nobody else. A copy of the cookie
+ * may have been in use meanwhile. */
 sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record) SSO_MUST_USE;
 
 /* Gives record a new random id and its times: created now, ends at the max age. */
 sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record) SSO_MUST_USE;
+
+/* Makes record, fresh from a token, the stronger form of present, the session that is there: the same id, and the same
+ * absolute end. The authentication contexts that present has stay beside the new ones. The caller has seen that both
+ * are of one user. */
+void sso_session_strengthen(sso_ctx_t *ctx, const sso_record_t *present, sso_record_t *record);
 
 /* Seals what the store keeps of one session, such as its refresh token; text in ctx->pool. Errors: those of sealing. */
 sso_rc sso_session_seal(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_purpose_t purpose,

@@ -11,9 +11,8 @@
 #include "base/crypto.h"
 #include "base/limits.h"
 #include "session/database.h"
+#include "session/row.h"
 #include "session/schema.h"
-
-#define ID_TEXT (2 * SSO_SESSION_ID_BYTES)
 
 struct sso_store_t {
     sso_database_t *database;
@@ -32,131 +31,6 @@ sso_rc sso_store_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, cons
 sso_database_t *sso_store_database(const sso_store_t *store)
 {
     return store->database;
-}
-
-/* ---- texts ---- */
-
-static const char *id_text(apr_pool_t *pool, const unsigned char id[static SSO_SESSION_ID_BYTES])
-{
-    return sso_hex(pool, id, SSO_SESSION_ID_BYTES);
-}
-
-static const char *time_text(apr_pool_t *pool, apr_time_t when)
-{
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)when);
-}
-
-static sso_rc text_check(sso_ctx_t *ctx, const char *what, const char *text, apr_size_t max)
-{
-    apr_size_t len = text == NULL ? 0 : strlen(text);
-    if (text == NULL || len > max || !sso_is_utf8(text, len)) {
-        return sso_fail(ctx, SSO_R_STORE_TEXT, "%s: %lu bytes", what, (unsigned long)len);
-    }
-    return SSO_OK;
-}
-
-/* ---- a row ---- */
-
-/* In the order of the columns below. */
-enum {
-    COL_ID,
-    COL_APP,
-    COL_TENANT,
-    COL_OBJECT,
-    COL_SID,
-    COL_USERNAME,
-    COL_CREATED,
-    COL_ENDS,
-    COL_REVALIDATED,
-    COL_ENDED,
-    COL_SIGNED_IN,
-    COL_REFRESH, /* the list leaves these out */
-    COL_RENEWED,
-    COL_ACCESS
-};
-#define COLUMNS "id, app, tenant, object, sid, username, created, ends, revalidated, ended, signed_in"
-#define SEALED "refresh, renewed, access"
-
-static bool is_hex(const char *text)
-{
-    return strspn(text, "0123456789abcdef") == strlen(text);
-}
-
-static bool times_parse(const char *const *columns, sso_stored_t *session)
-{
-    int64_t created;
-    int64_t ends;
-    int64_t revalidated;
-    int64_t signed_in;
-    if (!sso_integer_parse(columns[COL_CREATED], &created) || !sso_integer_parse(columns[COL_ENDS], &ends) ||
-        !sso_integer_parse(columns[COL_REVALIDATED], &revalidated) ||
-        !sso_integer_parse(columns[COL_SIGNED_IN], &signed_in)) {
-        return false;
-    }
-    session->created = created;
-    session->ends = ends;
-    session->revalidated = revalidated;
-    session->signed_in = signed_in;
-    /* SECURITY: the database cannot give a session more than the cap. */
-    return created > 0 && ends >= created && ends - created <= SSO_SESSION_CAP && revalidated > 0;
-}
-
-static bool texts_parse(apr_pool_t *pool, const char *const *columns, bool whole, sso_stored_t *session)
-{
-    for (int i = COL_ID; i <= (whole ? COL_ACCESS : COL_SIGNED_IN); i++) {
-        apr_size_t max = i >= COL_REFRESH ? SSO_MAX_STORED_SEALED : SSO_MAX_STORED_TEXT;
-        if (columns[i] == NULL || strlen(columns[i]) > max || !sso_is_utf8(columns[i], strlen(columns[i]))) {
-            return false;
-        }
-    }
-    if (!sso_hex_decode(columns[COL_ID], session->id, sizeof(session->id)) || strlen(columns[COL_APP]) != ID_TEXT ||
-        !is_hex(columns[COL_APP]) || !sso_is_guid(columns[COL_TENANT]) || !sso_is_guid(columns[COL_OBJECT]) ||
-        strlen(columns[COL_ENDED]) != 1 || strspn(columns[COL_ENDED], "01") != 1) {
-        return false;
-    }
-    session->app = apr_pstrdup(pool, columns[COL_APP]);
-    session->tid = apr_pstrdup(pool, columns[COL_TENANT]);
-    session->oid = apr_pstrdup(pool, columns[COL_OBJECT]);
-    session->sid = apr_pstrdup(pool, columns[COL_SID]);
-    session->username = apr_pstrdup(pool, columns[COL_USERNAME]);
-    session->ended = columns[COL_ENDED][0] == '1';
-    session->refresh = whole ? apr_pstrdup(pool, columns[COL_REFRESH]) : "";
-    session->identity = whole ? apr_pstrdup(pool, columns[COL_RENEWED]) : "";
-    session->access = whole ? apr_pstrdup(pool, columns[COL_ACCESS]) : "";
-    return true;
-}
-
-static sso_rc row_parse(sso_ctx_t *ctx, const char *const *columns, bool whole, sso_stored_t *ret_session)
-{
-    sso_stored_t session = {.refresh = ""};
-    if (!texts_parse(ctx->pool, columns, whole, &session) || !times_parse(columns, &session)) {
-        return sso_fail(ctx, SSO_R_STORE_ROW, "entra_session, id %s", sso_printable(ctx->pool, columns[COL_ID]));
-    }
-    *ret_session = session;
-    return SSO_OK;
-}
-
-static sso_rc rows_list(sso_ctx_t *ctx, const char *const *columns, void *baton)
-{
-    sso_stored_t session;
-    sso_rc rc = row_parse(ctx, columns, false, &session);
-    if (rc == SSO_OK) {
-        APR_ARRAY_PUSH((apr_array_header_t *)baton, sso_stored_t) = session;
-    }
-    return rc;
-}
-
-static sso_rc row_ended(sso_ctx_t *ctx, const char *const *columns, void *baton)
-{
-    sso_store_ended_t ended;
-    int64_t until;
-    if (columns[0] == NULL || !sso_hex_decode(columns[0], ended.id, sizeof(ended.id)) ||
-        !sso_integer_parse(columns[1], &until)) {
-        return sso_fail(ctx, SSO_R_STORE_ROW, "entra_ended, id %s", sso_printable(ctx->pool, columns[0]));
-    }
-    ended.until = until;
-    APR_ARRAY_PUSH((apr_array_header_t *)baton, sso_store_ended_t) = ended;
-    return SSO_OK;
 }
 
 /* ---- one statement with its arguments ---- */
@@ -223,7 +97,7 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
         const char *text;
         apr_size_t max;
     } texts[] = {
-        {"app", session->app, ID_TEXT},
+        {"app", session->app, SSO_MAX_STORED_TEXT},
         {"sid", session->sid, SSO_MAX_STORED_TEXT},
         {"username", session->username, SSO_MAX_STORED_TEXT},
         {"refresh token", session->refresh, SSO_MAX_STORED_SEALED},
@@ -231,10 +105,9 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
         {"access token", session->access, SSO_MAX_STORED_SEALED},
     };
     for (size_t i = 0; rc == SSO_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
-        rc = text_check(ctx, texts[i].what, texts[i].text, texts[i].max);
+        rc = sso_row_check_text(ctx, texts[i].what, texts[i].text, texts[i].max);
     }
-    if (rc == SSO_OK && (!sso_is_guid(session->tid) || !sso_is_guid(session->oid) || strlen(session->app) != ID_TEXT ||
-                         !is_hex(session->app))) {
+    if (rc == SSO_OK && (!sso_is_guid(session->tid) || !sso_is_guid(session->oid) || !sso_row_is_app(session->app))) {
         rc = sso_fail(ctx, SSO_R_STORE_TEXT, "tenant or object is no GUID, or app no hexadecimal");
     }
     return rc;
@@ -243,27 +116,58 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
 sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session)
 {
     static const sso_statement_t add = {
-        "session_add", "INSERT INTO entra_session (" COLUMNS ", " SEALED ", claim, claimed_until) "
+        "session_add", "INSERT INTO entra_session (" SSO_ROW_COLUMNS ", " SSO_ROW_SEALED ", claim, claimed_until) "
                        "VALUES (%s, %s, %s, %s, %s, %s, CAST(%s AS BIGINT), CAST(%s AS BIGINT), CAST(%s AS BIGINT), "
                        "0, CAST(%s AS BIGINT), %s, %s, %s, '', 0)"};
     sso_rc rc = stored_check(ctx, session);
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {id_text(ctx->pool, session->id),
+    const char *args[] = {sso_row_id(ctx->pool, session->id),
                           session->app,
                           session->tid,
                           session->oid,
                           session->sid,
                           session->username,
-                          time_text(ctx->pool, session->created),
-                          time_text(ctx->pool, session->ends),
-                          time_text(ctx->pool, session->revalidated),
-                          time_text(ctx->pool, session->signed_in),
+                          sso_row_time(ctx->pool, session->created),
+                          sso_row_time(ctx->pool, session->ends),
+                          sso_row_time(ctx->pool, session->revalidated),
+                          sso_row_time(ctx->pool, session->signed_in),
                           session->refresh,
                           session->identity,
                           session->access};
     return change(ctx, store, &add, args, NULL);
+}
+
+sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session, bool *ret_kept)
+{
+    static const sso_statement_t strengthen = {
+        "session_strengthen",
+        "UPDATE entra_session SET sid = %s, username = %s, revalidated = CAST(%s AS BIGINT), "
+        "refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, access = CASE WHEN %s = '1' THEN %s ELSE access END, "
+        "renewed = '', claim = '', claimed_until = 0 WHERE id = %s AND app = %s AND tenant = %s AND object = %s AND "
+        "ended = 0"};
+    sso_rc rc = stored_check(ctx, session);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    int rows;
+    const char *args[] = {session->sid,
+                          session->username,
+                          sso_row_time(ctx->pool, session->revalidated),
+                          *session->refresh == '\0' ? "0" : "1",
+                          session->refresh,
+                          *session->access == '\0' ? "0" : "1",
+                          session->access,
+                          sso_row_id(ctx->pool, session->id),
+                          session->app,
+                          session->tid,
+                          session->oid};
+    rc = change(ctx, store, &strengthen, args, &rows);
+    if (rc == SSO_OK) {
+        *ret_kept = rows == 1;
+    }
+    return rc;
 }
 
 typedef struct {
@@ -275,16 +179,16 @@ static sso_rc row_find(sso_ctx_t *ctx, const char *const *columns, void *baton)
 {
     found_t *found = baton;
     found->found = true;
-    return row_parse(ctx, columns, true, &found->session);
+    return sso_row_parse(ctx, columns, true, &found->session);
 }
 
 sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                       sso_stored_t *ret_session, bool *ret_found)
 {
-    static const sso_statement_t find = {"session_find",
-                                         "SELECT " COLUMNS ", " SEALED " FROM entra_session WHERE id = %s"};
+    static const sso_statement_t find = {"session_find", "SELECT " SSO_ROW_COLUMNS ", " SSO_ROW_SEALED
+                                                         " FROM entra_session WHERE id = %s"};
     found_t found;
-    const char *args[] = {id_text(ctx->pool, id)};
+    const char *args[] = {sso_row_id(ctx->pool, id)};
     call_t call = {.statement = &find, .args = args, .row = row_find, .into = &found, .found = &found.found};
     sso_rc rc = sso_database_read(ctx, store->database, select_one, &call);
     if (rc == SSO_OK) {
@@ -323,8 +227,8 @@ sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char i
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {mark, time_text(ctx->pool, hold), id_text(ctx->pool, id), time_text(ctx->pool, ctx->now),
-                          time_text(ctx->pool, due_before)};
+    const char *args[] = {mark, sso_row_time(ctx->pool, hold), sso_row_id(ctx->pool, id),
+                          sso_row_time(ctx->pool, ctx->now), sso_row_time(ctx->pool, due_before)};
     rc = change(ctx, store, &claim, args, &rows);
     if (rc == SSO_OK) {
         *ret_claim = rows == 1 ? mark : NULL;
@@ -343,24 +247,19 @@ sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char
     const char *refresh = result->refresh == NULL ? "" : result->refresh;
     const char *access = result->access == NULL ? "" : result->access;
     int rows;
-    sso_rc rc = text_check(ctx, "refresh token", refresh, SSO_MAX_STORED_SEALED);
+    sso_rc rc = sso_row_check_text(ctx, "refresh token", refresh, SSO_MAX_STORED_SEALED);
     if (rc == SSO_OK) {
-        rc = text_check(ctx, "identity", result->identity, SSO_MAX_STORED_SEALED);
+        rc = sso_row_check_text(ctx, "identity", result->identity, SSO_MAX_STORED_SEALED);
     }
     if (rc == SSO_OK) {
-        rc = text_check(ctx, "access token", access, SSO_MAX_STORED_SEALED);
+        rc = sso_row_check_text(ctx, "access token", access, SSO_MAX_STORED_SEALED);
     }
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {result->refresh == NULL ? "0" : "1",
-                          refresh,
-                          result->identity,
-                          result->access == NULL ? "0" : "1",
-                          access,
-                          time_text(ctx->pool, ctx->now),
-                          id_text(ctx->pool, id),
-                          claim};
+    const char *args[] = {result->refresh == NULL ? "0" : "1", refresh, result->identity,
+                          result->access == NULL ? "0" : "1",  access,  sso_row_time(ctx->pool, ctx->now),
+                          sso_row_id(ctx->pool, id),           claim};
     rc = change(ctx, store, &renewed, args, &rows);
     if (rc == SSO_OK) {
         *ret_kept = rows == 1;
@@ -375,12 +274,12 @@ sso_rc sso_store_release(sso_ctx_t *ctx, sso_store_t *store, const unsigned char
         "session_release", "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, "
                            "claim = '', claimed_until = {now} + CAST(%s AS BIGINT) "
                            "WHERE id = %s AND claim = %s AND ended = 0"};
-    sso_rc rc = text_check(ctx, "refresh token", refresh == NULL ? "" : refresh, SSO_MAX_STORED_SEALED);
+    sso_rc rc = sso_row_check_text(ctx, "refresh token", refresh == NULL ? "" : refresh, SSO_MAX_STORED_SEALED);
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {refresh == NULL ? "0" : "1", refresh == NULL ? "" : refresh, time_text(ctx->pool, wait),
-                          id_text(ctx->pool, id), claim};
+    const char *args[] = {refresh == NULL ? "0" : "1", refresh == NULL ? "" : refresh, sso_row_time(ctx->pool, wait),
+                          sso_row_id(ctx->pool, id), claim};
     return change(ctx, store, &release, args, NULL);
 }
 
@@ -408,19 +307,19 @@ static void condition_fill(sso_ctx_t *ctx, const sso_store_which_t *which, condi
 {
     condition->where = "ended = 0";
     condition->name = "";
-    condition_add(ctx, condition, 'n', "ends > CAST(%s AS BIGINT)", time_text(ctx->pool, ctx->now));
+    condition_add(ctx, condition, 'n', "ends > CAST(%s AS BIGINT)", sso_row_time(ctx->pool, ctx->now));
     condition_add(ctx, condition, 'a', "app = %s", which->app);
-    condition_add(ctx, condition, 'i', "id = %s", which->id == NULL ? NULL : id_text(ctx->pool, which->id));
+    condition_add(ctx, condition, 'i', "id = %s", which->id == NULL ? NULL : sso_row_id(ctx->pool, which->id));
     condition_add(ctx, condition, 's', "sid = %s", which->sid);
     condition_add(ctx, condition, 't', "tenant = %s", which->tid);
     condition_add(ctx, condition, 'o', "object = %s", which->oid);
     condition_add(ctx, condition, 'u', "LOWER(username) = LOWER(%s)", which->username);
     condition_add(ctx, condition, 'c', "created < CAST(%s AS BIGINT)",
-                  which->created_before == 0 ? NULL : time_text(ctx->pool, which->created_before));
+                  which->created_before == 0 ? NULL : sso_row_time(ctx->pool, which->created_before));
     /* A second condition on rows that the others found: no index is needed. */
     condition_add(ctx, condition, 'g', "CASE WHEN signed_in = 0 THEN created ELSE signed_in END < CAST(%s AS BIGINT)",
-                  which->signed_in_before == 0 ? NULL : time_text(ctx->pool, which->signed_in_before));
-    condition_add(ctx, condition, 'e', "id <> %s", which->except == NULL ? NULL : id_text(ctx->pool, which->except));
+                  which->signed_in_before == 0 ? NULL : sso_row_time(ctx->pool, which->signed_in_before));
+    condition_add(ctx, condition, 'e', "id <> %s", which->except == NULL ? NULL : sso_row_id(ctx->pool, which->except));
 }
 
 static sso_rc which_check(sso_ctx_t *ctx, const sso_store_which_t *which)
@@ -428,7 +327,7 @@ static sso_rc which_check(sso_ctx_t *ctx, const sso_store_which_t *which)
     const char *texts[] = {which->app, which->sid, which->tid, which->oid, which->username};
     sso_rc rc = SSO_OK;
     for (size_t i = 0; rc == SSO_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
-        rc = text_check(ctx, "what to look for", texts[i] == NULL ? "" : texts[i], SSO_MAX_STORED_TEXT);
+        rc = sso_row_check_text(ctx, "what to look for", texts[i] == NULL ? "" : texts[i], SSO_MAX_STORED_TEXT);
     }
     /* SECURITY: Entra names no session of its own in some tokens; "none" must not fit all of these. */
     if (rc == SSO_OK && which->sid != NULL && *which->sid == '\0') {
@@ -476,7 +375,7 @@ static sso_rc end_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton
         rc = sso_connection_change(ctx, connection, &audit, audit_args, NULL);
     }
     if (rc == SSO_OK) {
-        rc = sso_connection_select(ctx, connection, &get, &ending->batch, row_ended, ending->ended);
+        rc = sso_connection_select(ctx, connection, &get, &ending->batch, sso_row_add_ended, ending->ended);
     }
     return rc;
 }
@@ -487,10 +386,10 @@ sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t
     ending_t ending = {.cause = cause, .actor = actor};
     sso_rc rc = which_check(ctx, which);
     if (rc == SSO_OK) {
-        rc = text_check(ctx, "cause", cause, SSO_MAX_STORED_TEXT);
+        rc = sso_row_check_text(ctx, "cause", cause, SSO_MAX_STORED_TEXT);
     }
     if (rc == SSO_OK) {
-        rc = text_check(ctx, "actor", actor, SSO_MAX_STORED_TEXT);
+        rc = sso_row_check_text(ctx, "actor", actor, SSO_MAX_STORED_TEXT);
     }
     if (rc == SSO_OK) {
         rc = mark_make(ctx, &ending.batch);
@@ -531,11 +430,11 @@ static sso_rc add_ended_work(sso_ctx_t *ctx, sso_connection_t *connection, void 
 
 sso_rc sso_store_add_ended(sso_ctx_t *ctx, sso_store_t *store, const sso_store_ended_t *ended, const char *cause)
 {
-    sso_rc rc = text_check(ctx, "cause", cause, SSO_MAX_STORED_TEXT);
+    sso_rc rc = sso_row_check_text(ctx, "cause", cause, SSO_MAX_STORED_TEXT);
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {id_text(ctx->pool, ended->id), time_text(ctx->pool, ended->until), cause};
+    const char *args[] = {sso_row_id(ctx->pool, ended->id), sso_row_time(ctx->pool, ended->until), cause};
     return sso_database_change(ctx, store->database, add_ended_work, args);
 }
 
@@ -547,8 +446,8 @@ sso_rc sso_store_ended_since(sso_ctx_t *ctx, sso_store_t *store, apr_interval_ti
     static const sso_statement_t since = {
         "ended_since", "SELECT id, keep_until FROM entra_ended WHERE keep_until > CAST(%s AS BIGINT) "
                        "AND listed >= {now} - CAST(%s AS BIGINT)"};
-    const char *args[] = {time_text(ctx->pool, ctx->now), time_text(ctx->pool, span)};
-    return select_list(ctx, store, span == 0 ? &all : &since, args, row_ended, ret_ended);
+    const char *args[] = {sso_row_time(ctx->pool, ctx->now), sso_row_time(ctx->pool, span)};
+    return select_list(ctx, store, span == 0 ? &all : &since, args, sso_row_add_ended, ret_ended);
 }
 
 sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
@@ -556,8 +455,8 @@ sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned cha
 {
     static const sso_statement_t get = {"ended_get", "SELECT id, keep_until FROM entra_ended WHERE id = %s"};
     apr_array_header_t *found = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
-    const char *args[] = {id_text(ctx->pool, id)};
-    sso_rc rc = select_list(ctx, store, &get, args, row_ended, found);
+    const char *args[] = {sso_row_id(ctx->pool, id)};
+    sso_rc rc = select_list(ctx, store, &get, args, sso_row_add_ended, found);
     if (rc == SSO_OK) {
         *ret_ended = found->nelts > 0;
     }
@@ -575,11 +474,11 @@ sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_
         return rc;
     }
     condition_fill(ctx, which, &condition);
-    condition.args[condition.count++] = time_text(ctx->pool, limit);
+    condition.args[condition.count++] = sso_row_time(ctx->pool, limit);
     sso_statement_t list = {
         apr_pstrcat(ctx->pool, "session_list_", condition.name, NULL),
-        apr_pstrcat(ctx->pool, "SELECT " COLUMNS " FROM entra_session WHERE ", condition.where,
+        apr_pstrcat(ctx->pool, "SELECT " SSO_ROW_COLUMNS " FROM entra_session WHERE ", condition.where,
                     " ORDER BY created DESC LIMIT CAST(%s AS BIGINT)", NULL),
     };
-    return select_list(ctx, store, &list, condition.args, rows_list, ret_sessions);
+    return select_list(ctx, store, &list, condition.args, sso_row_add, ret_sessions);
 }

@@ -48,6 +48,12 @@ sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *ses
 sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                       sso_stored_t *ret_session, bool *ret_found) SSO_MUST_USE;
 
+/* A fresh sign-in made a session stronger: its row takes sid, user name, revalidated and, unless it is "", the refresh
+ * token; the identity of earlier renewals and a claim go. *ret_kept is false when there is no such live session of that
+ * application and user. */
+sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session,
+                            bool *ret_kept) SSO_MUST_USE;
+
 /* The claim on a renewal: of all workers of all nodes one gets it, until it is given back or `hold` has passed.
  * *ret_claim is NULL when another has it, when the session was revalidated after due_before, or when it has ended. */
 sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],

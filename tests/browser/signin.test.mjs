@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { startEmulator } from '../emulator/server.mjs';
-import { users } from '../emulator/tenants.mjs';
+import { CONTOSO, users } from '../emulator/tenants.mjs';
 import { missing } from '../e2e/lib/httpd.mjs';
 import { entraLines, startSite } from '../e2e/lib/site.mjs';
 import { startLegacyApp } from '../sample/legacy-app.mjs';
@@ -299,11 +299,51 @@ ProxyPass "/" "http://127.0.0.1:${app.port}/"`,
     await picture(foreign, '6-sign-out-asks');
     await page.reload();
     assert.equal(await page.locator('#name').innerText(), 'Ada Example');
-    await foreign.getByRole('button').click();
+    await foreign.getByRole('button', { name: 'Sign out', exact: true }).click();
     await atSignIn(foreign);
     await page.reload();
     await atSignIn(page);
     await ada.leave();
+  });
+
+  test('signs out at Entra itself, and its hidden frame signs out of the application, with no cookie in it', async () => {
+    const ada = await person();
+    const page = await signIn(ada, 'ada', '/holidays');
+    const cookies = await ada.context.cookies(site.origin);
+    const framed = page.context().waitForEvent('request', (request) => request.url().includes('/.entra/frontchannel-logout'));
+    const entra = await ada.open(`${emu.url}/${CONTOSO}/oauth2/v2.0/logout`);
+    const request = await framed;
+    assert.equal((await request.allHeaders()).cookie, undefined);
+    const answer = await request.response();
+    assert.equal(answer.status(), 200);
+    await answer.finished();
+    const frame = entra.frames().find((one) => one !== entra.mainFrame());
+    assert.match(frame.url(), /^http:\/\/localhost:\d+\/\.entra\/frontchannel-logout\?sid=/, 'the login host may show it');
+    const copy = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
+    const replayed = await site.httpd.request({ path: '/holidays', headers: { Accept: 'application/json', Cookie: copy } });
+    assert.equal(replayed.status, 401, 'a copy of the cookie is dead');
+    await page.reload();
+    await atSignIn(page);
+    await ada.leave();
+  });
+
+  test('signs out everywhere by the button, and the session in another browser of the same person has ended', async () => {
+    const ada = await person();
+    const phone = await person();
+    const page = await signIn(ada, 'ada', '/holidays');
+    await signIn(phone, 'ada', '/holidays');
+    const copy = (await phone.context.cookies(site.origin)).map(({ name, value }) => `${name}=${value}`).join('; ');
+    const replayed = () => site.httpd.request({ path: '/holidays', headers: { Accept: 'application/json', Cookie: copy } });
+    assert.equal((await replayed()).status, 200);
+    await page.evaluate(() => { window.location.href = '/.entra/logout?everywhere=1&rd=/holidays'; });
+    await page.waitForURL(applicationUrl(/^\/\.entra\/logout/));
+    await assertReadable(page);
+    await picture(page, '6-sign-out-everywhere-asks');
+    await page.getByRole('button', { name: 'Sign out everywhere', exact: true }).click();
+    await atSignIn(page);
+    assert.equal((await replayed()).status, 401, 'the other browser has no session any more');
+    await ada.leave();
+    await phone.leave();
   });
 
   for (const colorScheme of ['light', 'dark']) {

@@ -18,7 +18,7 @@ import { CLIENT, CONTOSO, entraLines } from './lib/site.mjs';
 const GUID = '8d6f4f0e-0000-4000-8000-3a6c2f1b7c11';
 const pem = (key) => key.export({ type: 'pkcs8', format: 'pem' });
 
-function makeCertificate({ bits = 2048, days = 30, pair = generateKeyPairSync('rsa', { modulusLength: bits }) } = {}) {
+function makeCertificate({ bits = 2048, days = 300, pair = generateKeyPairSync('rsa', { modulusLength: bits }) } = {}) {
   const now = Math.floor(Date.now() / 1000);
   const cert = toPem(selfSigned({ ...pair, commonName: 'intranet', notBefore: now - 90 * 86400, notAfter: now + days * 86400 }));
   return { cert, key: pem(pair.privateKey), pair };
@@ -92,7 +92,7 @@ describe('configuration', { skip: missing }, () => {
     ['EntraGraphURL', 'http://graph.example', /https is required/],
     ['EntraClientID', 'intranet', /no GUID; copy "Application \(client\) ID"/], ['EntraClientID', `{${GUID}}`, /no GUID/],
     ['EntraClientSecret', '""', /takes 1 argument/], ['EntraClientSecret', 'two words', /takes 1 argument/],
-    ['EntraClientCertificate', 'a b c', /takes at most 2 arguments/],
+    ['EntraClientCertificate', 'a b c', /'c' is unknown; behind the files stands PS256 or RS256/], ['EntraClientCertificate', 'a b c d', /takes at most 3 arguments/],
     ['EntraClientAssertion', 'magic', /write workload-identity, managed-identity \[client-id\] or file:PATH/], ['EntraClientAssertion', `workload-identity ${GUID}`, /only managed-identity/], ['EntraClientAssertion', 'managed-identity x', /is a GUID/],
     ['EntraPublicURL', 'app.example.com', /no absolute http or https URL/], ['EntraPublicURL', 'https://app.example.com/x', /no path/], ['EntraPublicURL', 'https://user@app.example.com', /user name/], ['EntraPublicURL', 'https://app.example.com:0', /port/], ['EntraPublicURL', 'https://2130706433', /IPv4/],
     ['EntraPath', 'entra', /leading slash/], ['EntraPath', '/', /leading slash/], ['EntraPath', '/entra/', /no trailing/], ['EntraPath', '"/a b"', /letters, digits/], ['EntraPath', '//x', /write one like/], ['EntraPath', '/a/../b', /write one like/], ['EntraPath', '/%2eentra', /write one like/], ['EntraPath', `/${'a'.repeat(120)}`, /write one like/],
@@ -566,7 +566,7 @@ describe('configuration', { skip: missing }, () => {
         assertPage(own, refused.response, 502, 1320);
         rmSync(own.httpd.path('token.jwt'));
         const gone = await own.browser().navigate(own.at('/page.html'));
-        assertPage(own, gone.response, 503, 1334);
+        assertPage(own, gone.response, 503, 1335);
         own.httpd.file('token.jwt', secretFile(`${assertion()}\n`, 0o644));
         assert.equal((await own.browser().navigate(own.at('/page.html'))).status, 200, 'and it heals');
         assert.ok(!own.httpd.errorLog().includes(readFileSync(own.httpd.path('token.jwt'), 'utf8').trim()));

@@ -4,7 +4,6 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -49,6 +48,13 @@ const sqlite = (file, sql) => {
   const run = spawnSync('python3', ['-c', script, file, sql], { encoding: 'utf8' });
   assert.equal(run.status, 0, run.stderr);
   return run.stdout.trim();
+};
+/** Ended sessions that nobody has, listed so many seconds ago. */
+const fill = (file, count, age) => {
+  const script = 'import os, sqlite3, sys, time\nnow = int(time.time() * 1e6)\nc = sqlite3.connect(sys.argv[1], timeout=10)\n'
+    + 'c.executemany("INSERT INTO entra_ended (id, keep_until, listed, cause) VALUES (?, ?, ?, ?)", ((os.urandom(16).hex(), now + 8 * 3600 * 10**6, now - int(sys.argv[3]) * 10**6, "test") for _ in range(int(sys.argv[2]))))\nc.commit()';
+  const run = spawnSync('python3', ['-c', script, file, String(count), String(age)], { encoding: 'utf8' });
+  assert.equal(run.status, 0, run.stderr);
 };
 const noPython = spawnSync('python3', ['-c', 'import sqlite3']).status === 0 ? false : 'there is no python3 with sqlite3';
 
@@ -432,12 +438,39 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     await stopNodes();
   });
 
+  test('with more ended sessions than the table holds nobody revives and nobody is locked out', async () => {
+    await startNodes();
+    const browser = await signedInAt(one);
+    const dead = copyOf(browser);
+    const alive = copyOf(await signedInAt(one));
+    await signOutAt(browser);
+    await two.httpd.halt();
+    fill(file, 300_000, 3600);
+    await two.httpd.start();
+    assert.equal((await onNode(two, alive)).status, 200);
+    assert.equal((await onNode(two, dead)).status, 401);
+    // What finds no room in the table is asked of the database.
+    const late = await signedInAt(one);
+    const copies = [copyOf(late), ...await Promise.all(Array.from({ length: 5 }, async () => copyOf(await signedInAt(one))))];
+    for (const copy of copies) assert.equal((await onNode(two, copy)).status, 200);
+    const id = sqlite(file, `SELECT id FROM entra_session WHERE ended = 0`).split('\n');
+    for (const one of id) sqlite(file, `INSERT INTO entra_ended (id, keep_until, listed, cause) VALUES ('${one}', ${(Date.now() + 8 * 3600e3) * 1000}, ${Date.now() * 1000}, 'test')`);
+    for (const copy of copies) await deadWithin(two, copy, 2.5);
+    const last = copyOf(await signedInAt(one));
+    for (const node of [one, two]) node.httpd.allow(/ENTRA2071:/);
+    hide();
+    await two.httpd.waitForLog(/ENTRA2071:/);
+    assert.equal((await onNode(two, last)).status, 503, 'nobody can tell');
+    show();
+    await until('the session to be accepted again', async () => (await onNode(two, last)).status === 200);
+    await stopNodes();
+  });
+
   test('ten thousand ended sessions are learned, and change nothing for the living', async () => {
     await startNodes();
     const cookie = copyOf(await signedInAt(one));
     const now = Date.now() * 1000;
-    const rows = Array.from({ length: 10_000 }, () => `('${randomBytes(16).toString('hex')}', ${now + 8 * 3600e6}, ${now}, 'test')`);
-    for (let i = 0; i < rows.length; i += 500) sqlite(file, `INSERT INTO entra_ended (id, keep_until, listed, cause) VALUES ${rows.slice(i, i + 500).join(', ')}`);
+    fill(file, 10_000, 0);
     // The living one becomes the last of them.
     assert.equal((await onNode(two, cookie)).status, 200);
     const id = sqlite(file, 'SELECT id FROM entra_session');

@@ -465,7 +465,8 @@ describe('session cookie', { skip: missing }, () => {
       assert.match(response.header('content-type'), /^application\/json/);
       assert.match(response.header('cache-control'), /no-store/);
       const told = response.json();
-      assert.deepEqual(Object.keys(told).sort(), ['ends_at', 'idle_ends_at', 'name', 'oid', 'roles', 'signed_in_at', 'tid', 'user']);
+      assert.deepEqual(Object.keys(told).sort(), ['ends_at', 'idle_ends_at', 'name', 'oid', 'revalidated_at', 'roles', 'signed_in_at', 'tid', 'user']);
+      assert.equal(told.revalidated_at, told.signed_in_at);
       assert.equal(told.user, USERS.ada);
       assert.equal(told.name, 'Ada Example');
       assert.equal(told.oid, '5b9e7d10-3c44-4a1f-9f2e-6d8a0c1b2e3f');

@@ -39,8 +39,8 @@ realloc   src/base/json.c,src/entra/jwt.c,src/base/http.c,src/base/crypto.c  a p
 strdup    src/base/json.c,src/entra/jwt.c,src/base/http.c,src/base/crypto.c  a pool
 strndup   src/base/json.c,src/entra/jwt.c,src/base/http.c,src/base/crypto.c  a pool
 free(     src/base/json.c,src/entra/jwt.c,src/base/http.c,src/base/crypto.c  a pool
-getenv         src/httpd/site.c,src/entra/secret.c  an option: nothing reads the environment while serving
-secure_getenv  src/httpd/site.c,src/entra/secret.c  an option: nothing reads the environment while serving
+getenv         src/httpd/site_credential.c,src/entra/secret.c  an option: nothing reads the environment while serving
+secure_getenv  src/httpd/site_credential.c,src/entra/secret.c  an option: nothing reads the environment while serving
 ap_regcomp     src/httpd/directives.c  an option that is compiled when it is read
 ap_pregcomp    src/httpd/directives.c,src/httpd/authz.c  an option or a line of Require that is compiled when it is read
 '

@@ -43,7 +43,7 @@ make_files() {
     for name in entra/client-secret entra/wiki-secret entra/tickets-secret entra/lab-secret credentials/entra-client-secret; do
         echo "$ENTRA_CLIENT_SECRET" >"$place/$name"
     done
-    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=app.example.com -keyout "$place/entra/client-key.pem" \
+    openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=app.example.com -keyout "$place/entra/client-key.pem" \
         -out "$place/entra/client-cert.pem" 2>"$place/openssl.log" || { cat "$place/openssl.log"; return 1; }
     cat "$place/entra/client-cert.pem" "$place/entra/client-key.pem" >"$place/entra/client.pem"
     # shellcheck disable=SC2016 # the script's own $

@@ -5,10 +5,12 @@
 . "$(dirname "$0")/common.bash"
 reads='^(src/|tests/unit/|Makefile\.am)'
 
-# Files of src/ without a unit test of their own name, whole folders with / at the end: httpd's half is tested end to end; flow.c
+# Files of src/ without a unit test of their own name, whole folders with / at the end: httpd's half and the command are tested end to end; flow.c
 # holds what its callers' tests (signin, signout, access, state) run through.
 untested='
 src/httpd/
+src/command/
+src/entra-sso.c
 src/flow/flow.c
 '
 

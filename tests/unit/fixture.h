@@ -198,15 +198,16 @@ static UNIT_MAYBE_UNUSED const char *fixture_bio_text(apr_pool_t *pool, BIO *bio
     return text;
 }
 
-/* A self-signed certificate of key A in PEM, and its key. */
-static void UNIT_MAYBE_UNUSED fixture_certificate(apr_pool_t *pool, const char **ret_cert_pem, const char **ret_key_pem)
+/* A self-signed certificate of the key of that role in PEM, and its key. It ends so many seconds from today on. */
+static void UNIT_MAYBE_UNUSED fixture_certificate_of(apr_pool_t *pool, int role, long life_s, const char **ret_cert_pem,
+                                                     const char **ret_key_pem)
 {
-    EVP_PKEY *key = fixture_key(FIXTURE_KEY_A);
+    EVP_PKEY *key = fixture_key(role);
     X509 *cert = X509_new();
     assert_non_null(cert);
     ASN1_INTEGER_set(X509_get_serialNumber(cert), 7);
     X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 24L * 3600 * 365);
+    X509_gmtime_adj(X509_getm_notAfter(cert), life_s);
     X509_set_pubkey(cert, key);
     X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)"unit", -1, -1,
                                0);
@@ -219,4 +220,9 @@ static void UNIT_MAYBE_UNUSED fixture_certificate(apr_pool_t *pool, const char *
     X509_free(cert);
     *ret_cert_pem = fixture_bio_text(pool, cert_bio);
     *ret_key_pem = fixture_bio_text(pool, key_bio);
+}
+
+static void UNIT_MAYBE_UNUSED fixture_certificate(apr_pool_t *pool, const char **ret_cert_pem, const char **ret_key_pem)
+{
+    fixture_certificate_of(pool, FIXTURE_KEY_A, 24L * 3600 * 365, ret_cert_pem, ret_key_pem);
 }

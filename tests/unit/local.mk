@@ -3,10 +3,16 @@
 UNIT_TESTS = \
 	tests/unit/test_aadsts \
 	tests/unit/test_access \
+	tests/unit/test_accesstoken \
 	tests/unit/test_assertion \
+	tests/unit/test_attribute \
 	tests/unit/test_authority \
+	tests/unit/test_bearer \
 	tests/unit/test_bytes \
+	tests/unit/test_certificates \
+	tests/unit/test_change \
 	tests/unit/test_challenge \
+	tests/unit/test_claims \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
@@ -16,30 +22,46 @@ UNIT_TESTS = \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
+	tests/unit/test_entries \
+	tests/unit/test_filter \
+	tests/unit/test_fold \
 	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
 	tests/unit/test_graphcall \
 	tests/unit/test_groups \
+	tests/unit/test_handoff \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_idtoken \
 	tests/unit/test_json \
 	tests/unit/test_jwt \
+	tests/unit/test_keep \
 	tests/unit/test_kept \
+	tests/unit/test_keyring \
 	tests/unit/test_keys \
 	tests/unit/test_listing \
+	tests/unit/test_managed \
+	tests/unit/test_match \
+	tests/unit/test_memo \
 	tests/unit/test_metadata \
+	tests/unit/test_node \
 	tests/unit/test_oauth \
+	tests/unit/test_patch \
 	tests/unit/test_principal \
+	tests/unit/test_projection \
 	tests/unit/test_probe \
 	tests/unit/test_purge \
 	tests/unit/test_record \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
+	tests/unit/test_resource \
 	tests/unit/test_result \
-	tests/unit/test_seal \
+	tests/unit/test_rotate \
+	tests/unit/test_row \
 	tests/unit/test_schema \
+	tests/unit/test_schemas \
+	tests/unit/test_seal \
 	tests/unit/test_secret \
 	tests/unit/test_session \
 	tests/unit/test_sharing \
@@ -47,17 +69,24 @@ UNIT_TESTS = \
 	tests/unit/test_signing \
 	tests/unit/test_signout \
 	tests/unit/test_source \
+	tests/unit/test_silent \
 	tests/unit/test_state \
+	tests/unit/test_stepup \
 	tests/unit/test_store \
 	tests/unit/test_template \
-	tests/unit/test_url \
 	tests/unit/test_tenantwatch \
+	tests/unit/test_url \
+	tests/unit/test_value \
+	tests/unit/test_watch \
 	tests/unit/test_watchrow
 
 # Of its own, so that a run under a sanitizer or valgrind can leave it out: it looks at the source, not at the program.
 GUARDS = tests/guards/run
 
 LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
+tests_unit_test_match_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
+tests_unit_test_patch_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
+tests_unit_test_resource_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
 tests_unit_test_url_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
 
 # The test stands between the code and the database, the clock and the waiting.

@@ -78,6 +78,7 @@ typedef struct {
     fake_http_t *fake;
     fake_row_t *token;              /* what the token endpoint says */
     bool scripted;                  /* the test has written that row */
+    bool no_refresh_token;          /* Entra gives none */
     const fixture_claim_t *changes; /* of the claims in tokens to come; NULL none */
     site_code_t codes[SITE_CODES_MAX];
     int code_count;
@@ -105,10 +106,10 @@ static UNIT_MAYBE_UNUSED const char *site_id_token(const char *nonce)
 
 static UNIT_MAYBE_UNUSED const char *site_token_body(const char *nonce)
 {
+    const char *refresh = site_world->no_refresh_token ? "" : "\"refresh_token\":\"" SITE_REFRESH_TOKEN "\",";
     return apr_pstrcat(unit_pool,
-                       "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"planted-access-token\","
-                       "\"refresh_token\":\"" SITE_REFRESH_TOKEN "\",\"id_token\":\"",
-                       site_id_token(nonce), "\"}", NULL);
+                       "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"planted-access-token\",",
+                       refresh, "\"id_token\":\"", site_id_token(nonce), "\"}", NULL);
 }
 
 #define SITE_INVALID_GRANT                                                                                             \
@@ -255,6 +256,7 @@ typedef struct {
     const char *const *headers;      /* name and value in turn, up to NULL; NULL none */
     const char *host;                /* NULL unknown */
     bool drops_session, drops_login; /* it does not keep such a cookie */
+    const sso_wishes_t *wishes;      /* of the page that it visits; NULL none */
 } site_browser_t;
 
 static UNIT_MAYBE_UNUSED site_browser_t *site_browser(void)
@@ -333,7 +335,7 @@ static UNIT_MAYBE_UNUSED sso_answer_t site_visit(site_browser_t *browser, const 
     sso_answer_t answer;
     sso_request_t request = site_request(browser, "GET", NULL);
     sso_fault_clear(&unit_ctx);
-    sso_signin_start(&unit_ctx, &site_world->site, &request, page, &answer);
+    sso_signin_start(&unit_ctx, &site_world->site, &request, page, browser->wishes, &answer);
     site_keep_cookies(browser, answer.cookies);
     return answer;
 }

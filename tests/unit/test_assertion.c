@@ -14,7 +14,7 @@
 static const sso_signing_key_t *key_of(const sso_keyring_t *ring)
 {
     const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
-    assert_true(sso_keyring_signing_keys(ring, keys) > 0);
+    assert_true(sso_keyring_signing_keys(&unit_ctx, ring, keys) > 0);
     return keys[0];
 }
 
@@ -229,7 +229,7 @@ static void test_assertion_keys_are_public_numbers_alone(void **state)
 {
     (void)state;
     static const char *const MEMBERS[] = {"kty", "crv", "use", "alg", "kid", "x", "y"};
-    const char *text = sso_assertion_keys(unit_pool, site_ring);
+    const char *text = sso_assertion_keys(&unit_ctx, site_ring);
     const sso_json_t *keys = sso_json_get(json_of(text, strlen(text)), "keys");
     assert_int_equal(sso_json_size(keys), 1);
     const sso_json_t *key = sso_json_at(keys, 0);

@@ -20,8 +20,8 @@ static const sso_http_policy_t policy = {.proxy = "http://proxy.test:3128", .tot
 static sso_rc apply(sso_credential_t *credential, fake_http_t *fake, apr_table_t **ret_form)
 {
     *ret_form = apr_table_make(unit_pool, 4);
-    return sso_credential_apply(&unit_ctx, credential, FIXTURE_CLIENT, ENDPOINT, fake == NULL ? NULL : &fake->face,
-                                &policy, *ret_form);
+    return sso_credential_apply(&unit_ctx, credential, sso_credential_turn(&unit_ctx, credential, SSO_TURN_NONE),
+                                FIXTURE_CLIENT, ENDPOINT, fake == NULL ? NULL : &fake->face, &policy, *ret_form);
 }
 
 static void test_credential_secret_goes_into_the_form(void **state)
@@ -67,7 +67,7 @@ static void test_credential_certificate_signs_a_fresh_assertion(void **state)
     fixture_certificate(unit_pool, &cert_pem, &key_pem);
     assert_rc(SSO_OK, sso_crypto_init(&unit_ctx, unit_process_pool));
     assert_rc(SSO_OK, sso_certificate_parse(&unit_ctx, unit_pool, cert_pem, key_pem, &cert));
-    sso_credential_t *credential = sso_credential_certificate(unit_pool, cert);
+    sso_credential_t *credential = sso_credential_certificate(unit_pool, cert, SSO_SIGN_PS256);
     assert_int_equal(sso_credential_kind(credential), SSO_CREDENTIAL_CERTIFICATE);
     assert_rc(SSO_OK, apply(credential, NULL, &form));
     const sso_json_t *claims = assertion_claims(form);
@@ -108,125 +108,98 @@ static void test_credential_file_without_assertion_is_refused(void **state)
     static const char *const contents[] = {"", "secret", "a.b", "a.b.c.d", "a..c", "a.b.c d", "a.b.c=", "a.b.c\nx"};
     for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
         const char *path = file_of(contents[i], strlen(contents[i]), 0600);
-        assert_rc(SSO_R_ASSERTION, apply(sso_credential_file(unit_pool, path), NULL, &form));
+        assert_rc(SSO_R_ASSERTION_FILE, apply(sso_credential_file(unit_pool, path), NULL, &form));
         assert_true(apr_is_empty_table(form));
     }
-    assert_rc(SSO_R_ASSERTION, apply(sso_credential_file(unit_pool, "/nonexistent"), NULL, &form));
+    assert_rc(SSO_R_ASSERTION_FILE, apply(sso_credential_file(unit_pool, "/nonexistent"), NULL, &form));
 }
 
-static const char *identity_answer(apr_time_t expires)
+/* Zeroed memory, as shared memory is. */
+static sso_handoff_t *handoff_make(void)
 {
-    return apr_psprintf(unit_pool,
-                        "{\"access_token\":\"" MI_TOKEN "\",\"refresh_token\":\"\",\"expires_in\":\"3599\","
-                        "\"expires_on\":\"%" APR_TIME_T_FMT "\",\"token_type\":\"Bearer\"}",
-                        apr_time_sec(expires));
+    return apr_pcalloc(unit_pool, sso_handoff_size());
 }
 
-static void test_credential_identity_of_a_machine_is_asked_directly(void **state)
+static void test_credential_secret_that_was_handed_over_is_used(void **state)
+{
+    (void)state;
+    apr_table_t *form;
+    sso_handoff_t *handoff = handoff_make();
+    sso_credential_t *credential = sso_credential_secret(unit_pool, "first");
+    assert_true(sso_credential_follow(credential, unit_pool, handoff));
+    static const char *const secrets[] = {"second", "a longer third one", "4"};
+    assert_rc(SSO_OK, apply(credential, NULL, &form));
+    assert_string_equal(apr_table_get(form, "client_secret"), "first");
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        assert_true(sso_handoff_give(handoff, secrets[i], strlen(secrets[i])));
+        assert_rc(SSO_OK, apply(credential, NULL, &form));
+        assert_string_equal(apr_table_get(form, "client_secret"), secrets[i]);
+    }
+    sso_handoff_clear(handoff); /* another configuration does without it */
+    assert_rc(SSO_OK, apply(credential, NULL, &form));
+    assert_string_equal(apr_table_get(form, "client_secret"), "first");
+}
+
+/* The thumbprint in the header of the assertion in form. */
+static const char *shown(const apr_table_t *form, const char *name)
+{
+    const char *token = apr_table_get(form, "client_assertion");
+    const sso_json_t *header = NULL;
+    apr_size_t len;
+    const unsigned char *text = sso_base64url_decode(unit_pool, token, strcspn(token, "."), &len);
+    assert_non_null(text);
+    assert_rc(SSO_OK, sso_json_parse(&unit_ctx, unit_pool, (const char *)text, len, SSO_MAX_JWT, &header));
+    return sso_json_get_text(header, name);
+}
+
+static void test_credential_certificate_that_was_handed_over_is_used(void **state)
+{
+    (void)state;
+    const sso_certificate_t *cert, *other;
+    sso_pem_pair_t pair, next;
+    apr_table_t *form;
+    apr_size_t len;
+    sso_handoff_t *handoff = handoff_make();
+    assert_rc(SSO_OK, sso_crypto_init(&unit_ctx, unit_process_pool));
+    fixture_certificate_of(unit_pool, FIXTURE_KEY_A, 3600, &pair.cert_pem, &pair.key_pem);
+    fixture_certificate_of(unit_pool, FIXTURE_KEY_B, 3600, &next.cert_pem, &next.key_pem);
+    assert_rc(SSO_OK, sso_certificate_parse(&unit_ctx, unit_pool, pair.cert_pem, pair.key_pem, &cert));
+    assert_rc(SSO_OK, sso_certificate_parse(&unit_ctx, unit_pool, next.cert_pem, next.key_pem, &other));
+    sso_credential_t *credential = sso_credential_certificate(unit_pool, cert, SSO_SIGN_RS256);
+    assert_rc(SSO_OK, apply(credential, NULL, &form));
+    assert_string_equal(shown(form, "x5t"), sso_certificate_thumbprint(cert, SSO_SIGN_RS256));
+    assert_null(shown(form, "x5t#S256"));
+    assert_true(sso_credential_follow(credential, unit_pool, handoff));
+    const unsigned char *blob = sso_certificate_pack(unit_pool, &next, NULL, 0, &len);
+    assert_true(sso_handoff_give(handoff, blob, len));
+    assert_rc(SSO_OK, apply(credential, NULL, &form));
+    assert_string_equal(shown(form, "x5t"), sso_certificate_thumbprint(other, SSO_SIGN_RS256));
+    assert_int_equal(sso_credential_turn(&unit_ctx, credential, SSO_TURN_CURRENT), SSO_TURN_NONE);
+}
+
+/* What the platform renews by itself has nothing to follow, and one turn. */
+static void test_credential_file_has_one_turn(void **state)
+{
+    (void)state;
+    sso_credential_t *credential = sso_credential_file(unit_pool, "/nonexistent");
+    assert_false(sso_credential_follow(credential, unit_pool, handoff_make()));
+    assert_int_equal(sso_credential_turn(&unit_ctx, credential, SSO_TURN_NONE), SSO_TURN_CURRENT);
+    assert_int_equal(sso_credential_turn(&unit_ctx, credential, SSO_TURN_CURRENT), SSO_TURN_NONE);
+    sso_credential_taken(&unit_ctx, credential, SSO_TURN_CURRENT, SSO_TURN_NONE);
+}
+
+static void test_credential_managed_identity_token_goes_into_the_form(void **state)
 {
     (void)state;
     apr_table_t *form;
     fake_http_t *fake = fake_http_make(unit_pool);
-    fake_http_always(fake, "169.254.169.254", 200, identity_answer(SSO_TEST_NOW + apr_time_from_sec(3600)));
-    sso_credential_t *credential = sso_credential_managed_identity(unit_pool, "id-1", NULL, NULL, AUDIENCE);
+    const sso_managed_config_t config = {.identity_id = "id-1", .audience = AUDIENCE};
+    sso_credential_t *credential = sso_credential_managed_identity(unit_pool, &config);
     assert_int_equal(sso_credential_kind(credential), SSO_CREDENTIAL_MANAGED_IDENTITY);
+    fake_http_always(fake, "169.254.169.254", 200, "{\"access_token\":\"" MI_TOKEN "\",\"expires_in\":\"3600\"}");
     assert_rc(SSO_OK, apply(credential, fake, &form));
     assert_string_equal(apr_table_get(form, "client_assertion"), MI_TOKEN);
-    const fake_request_t *request = fake_http_last(fake);
-    assert_string_equal(request->url, "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01"
-                                      "&resource=api%3A%2F%2FAzureADTokenExchange&client_id=id-1");
-    assert_string_equal(apr_table_get(request->headers, "Metadata"), "true");
-    assert_null(request->body);
-    assert_true(request->direct && request->ungated);
-}
-
-static void test_credential_identity_of_an_app_service_is_asked_with_its_header(void **state)
-{
-    (void)state;
-    apr_table_t *form;
-    fake_http_t *fake = fake_http_make(unit_pool);
-    fake_http_always(fake, "127.0.0.1", 200, identity_answer(SSO_TEST_NOW + apr_time_from_sec(3600)));
-    sso_credential_t *credential =
-        sso_credential_managed_identity(unit_pool, NULL, "http://127.0.0.1:41741/msi/token", "h34der", AUDIENCE);
-    assert_rc(SSO_OK, apply(credential, fake, &form));
-    const fake_request_t *request = fake_http_last(fake);
-    assert_string_equal(request->url, "http://127.0.0.1:41741/msi/token?api-version=2019-08-01"
-                                      "&resource=api%3A%2F%2FAzureADTokenExchange");
-    assert_string_equal(apr_table_get(request->headers, "X-IDENTITY-HEADER"), "h34der");
-    assert_null(apr_table_get(request->headers, "Metadata"));
-}
-
-/* Kept until five minutes before its end; then renewed; when that fails, used to its very end. */
-static void test_credential_identity_token_is_cached_and_renewed(void **state)
-{
-    (void)state;
-    apr_table_t *form;
-    fake_http_t *fake = fake_http_make(unit_pool);
-    sso_credential_t *credential = sso_credential_managed_identity(unit_pool, NULL, NULL, NULL, AUDIENCE);
-    fake_http_always(fake, "169.254", 200, identity_answer(SSO_TEST_NOW + apr_time_from_sec(3600)));
-    static const struct {
-        int second, calls;
-        sso_rc rc;
-        bool broken;
-    } rows[] = {
-        {0, 1, SSO_OK, false},
-        {3299, 1, SSO_OK, false},
-        {3300, 2, SSO_OK, true},
-        {3301, 2, SSO_OK, true},
-        {3305, 3, SSO_OK, true},
-        {3599, 4, SSO_OK, true},
-        {3600, 4, SSO_R_ASSERTION, true},
-        {3604, 5, SSO_R_HTTP_TIMEOUT, true},
-        {3605, 5, SSO_R_ASSERTION, true},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].broken) {
-            fake_http_broken(fake, "169.254", SSO_R_HTTP_TIMEOUT);
-        }
-        unit_ctx.now = SSO_TEST_NOW + apr_time_from_sec(rows[i].second);
-        assert_rc(rows[i].rc, apply(credential, fake, &form));
-        assert_int_equal(fake->request_count, rows[i].calls);
-    }
-    fake_http_always(fake, "169.254", 200, identity_answer(SSO_TEST_NOW + apr_time_from_sec(7200)));
-    unit_ctx.now += apr_time_from_sec(5);
-    assert_rc(SSO_OK, apply(credential, fake, &form));
-}
-
-static void test_credential_identity_answers_are_judged(void **state)
-{
-    (void)state;
-    static const struct {
-        int status;
-        const char *body;
-        sso_rc rc;
-    } rows[] = {
-        {200, "{\"access_token\":\"" MI_TOKEN "\",\"expires_on\":1795449600}", SSO_OK},
-        {200, "{\"access_token\":\"" MI_TOKEN "\",\"expires_in\":\"3600\"}", SSO_OK},
-        {200, "{\"access_token\":\"" MI_TOKEN "\"}", SSO_OK},
-        {200, "{\"access_token\":\"" MI_TOKEN "\",\"expires_on\":\"01/01/2027 00:00:00 +00:00\"}", SSO_OK},
-        {200, "{\"access_token\":\"" MI_TOKEN "\",\"expires_on\":\"99999999999999999999\"}", SSO_OK},
-        {200, "{\"access_token\":\"opaque\",\"expires_on\":\"1795449600\"}", SSO_R_ASSERTION},
-        {200, "{\"access_token\":\"a.b.c&d=e\",\"expires_on\":\"1795449600\"}", SSO_R_ASSERTION},
-        {200, "{\"access_token\":7}", SSO_R_ASSERTION},
-        {200, "{}", SSO_R_ASSERTION},
-        {200, "null", SSO_R_ASSERTION},
-        {200, "<html>", SSO_R_ASSERTION},
-        {400, "{\"error\":\"bad_request_102\"}", SSO_R_ASSERTION},
-        {404, "", SSO_R_ASSERTION},
-        {410, "", SSO_R_ASSERTION},
-        {429, "", SSO_R_ASSERTION},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        apr_table_t *form;
-        fake_http_t *fake = fake_http_make(unit_pool);
-        sso_credential_t *credential = sso_credential_managed_identity(unit_pool, NULL, NULL, NULL, AUDIENCE);
-        fake_http_always(fake, "169.254", rows[i].status, rows[i].body);
-        sso_rc rc = apply(credential, fake, &form);
-        if (rc != rows[i].rc) {
-            unit_fail("%d %s: %s", rows[i].status, rows[i].body, sso_reason(rc)->name);
-        }
-        sso_fault_clear(&unit_ctx);
-    }
+    assert_string_equal(apr_table_get(form, "client_assertion_type"), ASSERTION_TYPE);
 }
 
 int main(void)
@@ -236,10 +209,10 @@ int main(void)
         unit_test(test_credential_certificate_signs_a_fresh_assertion),
         unit_test(test_credential_file_is_read_at_each_use),
         unit_test(test_credential_file_without_assertion_is_refused),
-        unit_test(test_credential_identity_of_a_machine_is_asked_directly),
-        unit_test(test_credential_identity_of_an_app_service_is_asked_with_its_header),
-        unit_test(test_credential_identity_token_is_cached_and_renewed),
-        unit_test(test_credential_identity_answers_are_judged),
+        unit_test(test_credential_secret_that_was_handed_over_is_used),
+        unit_test(test_credential_certificate_that_was_handed_over_is_used),
+        unit_test(test_credential_file_has_one_turn),
+        unit_test(test_credential_managed_identity_token_goes_into_the_form),
     };
     return fixture_run(tests);
 }

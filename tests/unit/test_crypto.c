@@ -258,6 +258,8 @@ static sso_keyring_t *ring_make(void)
     assert_rc(SSO_OK, sso_keyring_load(&unit_ctx, unit_pool, path, &ring));
     unlink(path);
     rmdir(folder);
+    /* As in httpd: the ring looks whether another file was handed over, which costs nothing either. */
+    assert_true(sso_keyring_follow(ring, unit_pool, apr_pcalloc(unit_pool, sso_handoff_size())));
     return ring;
 }
 
@@ -471,7 +473,12 @@ static void test_certificate_good_pair_gives_thumbprint_and_end(void **state)
     assert_true(len > 0);
     unsigned char digest[SSO_SHA256_BYTES];
     sso_sha256(der, (apr_size_t)len, digest);
-    assert_string_equal(sso_certificate_thumbprint(cert), sso_base64url(unit_pool, digest, sizeof(digest)));
+    assert_string_equal(sso_certificate_thumbprint(cert, SSO_SIGN_PS256),
+                        sso_base64url(unit_pool, digest, sizeof(digest)));
+    unsigned char older[20];
+    assert_int_equal(EVP_Digest(der, (size_t)len, older, NULL, EVP_sha1(), NULL), 1);
+    assert_string_equal(sso_certificate_thumbprint(cert, SSO_SIGN_RS256),
+                        sso_base64url(unit_pool, older, sizeof(older)));
     OPENSSL_free(der);
     X509_free(x509);
 }
@@ -542,12 +549,29 @@ static void test_certificate_sign_is_ps256(void **state)
     const sso_certificate_t *cert = parse_good();
     const unsigned char *sig = NULL, *again = NULL;
     apr_size_t len = 0;
-    assert_rc(SSO_OK, sso_certificate_sign(&unit_ctx, cert, "header.claims", 13, &sig, &len));
+    assert_rc(SSO_OK, sso_certificate_sign(&unit_ctx, cert, SSO_SIGN_PS256, "header.claims", 13, &sig, &len));
     assert_int_equal(len, 256);
     assert_true(ps256_verifies(sig, len, "header.claims", 13));
     assert_false(ps256_verifies(sig, len, "header.claimz", 13));
-    assert_rc(SSO_OK, sso_certificate_sign(&unit_ctx, cert, "header.claims", 13, &again, &len));
+    assert_rc(SSO_OK, sso_certificate_sign(&unit_ctx, cert, SSO_SIGN_PS256, "header.claims", 13, &again, &len));
     assert_memory_not_equal(sig, again, len); /* salted */
+}
+
+static void test_certificate_sign_is_rs256_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    const sso_certificate_t *cert = parse_good();
+    const unsigned char *sig = NULL, *again = NULL;
+    apr_size_t len = 0;
+    assert_rc(SSO_OK, sso_certificate_sign(&unit_ctx, cert, SSO_SIGN_RS256, "header.claims", 13, &sig, &len));
+    assert_int_equal(len, 256);
+    assert_false(ps256_verifies(sig, len, "header.claims", 13));
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, rsa_key), 1); /* PKCS #1 v1.5 */
+    assert_int_equal(EVP_DigestVerify(md, sig, len, (const unsigned char *)"header.claims", 13), 1);
+    EVP_MD_CTX_free(md);
+    assert_rc(SSO_OK, sso_certificate_sign(&unit_ctx, cert, SSO_SIGN_RS256, "header.claims", 13, &again, &len));
+    assert_memory_equal(sig, again, len);
 }
 
 static void test_certificate_parse_leaves_no_error_behind(void **state)
@@ -581,6 +605,7 @@ int main(void)
         unit_test(test_certificate_one_file_for_both_is_read),
         unit_test(test_certificate_faulty_input_is_refused),
         unit_test(test_certificate_sign_is_ps256),
+        unit_test(test_certificate_sign_is_rs256_where_it_is_asked_for),
         unit_test(test_certificate_parse_leaves_no_error_behind),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -293,6 +293,27 @@ static void test_ending_change_of_the_store_s_being_away_is_news_once(void **sta
     assert_false(poll(&node, SSO_OK).was_away);
 }
 
+/* A full disk: nothing can be written, but what ended elsewhere is still learned. */
+static void test_ending_poll_that_cannot_write_still_reads(void **state)
+{
+    (void)state;
+    sso_ending_t node = node_make();
+    sso_record_t here = session(1), elsewhere = stored(2);
+    const sso_store_which_t which = {.id = elsewhere.id};
+    apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
+    bool waits;
+    store->away = true;
+    assert_rc(SSO_OK, sso_ending_end_one(&unit_ctx, &node, &here, "sign-out", OID, &waits));
+    store->away = false;
+    assert_rc(SSO_OK, sso_store_end(&unit_ctx, store, &which, "test", "test", ended));
+    store->fail_at = store->calls + 1;
+    (void)poll(&node, SSO_R_STORE_FAILED);
+    assert_int_equal(check(&node, &elsewhere), SSO_R_SESSION_ENDED);
+    assert_int_equal(pending(&node), 1);
+    (void)poll(&node, SSO_OK);
+    assert_int_equal(pending(&node), 0);
+}
+
 /* ---- the start of a node ---- */
 
 static void test_ending_first_process_fills_and_the_others_wait_for_it(void **state)
@@ -345,6 +366,7 @@ int main(void)
         ending_test(test_ending_first_poll_reads_all_and_only_then_a_no_is_a_no),
         ending_test(test_ending_polls_look_back_far_enough),
         ending_test(test_ending_everything_is_read_again_every_ten_minutes),
+        ending_test(test_ending_poll_that_cannot_write_still_reads),
         ending_test(test_ending_first_process_fills_and_the_others_wait_for_it),
         ending_test(test_ending_first_process_that_died_is_replaced),
         ending_test(test_ending_change_of_the_store_s_being_away_is_news_once),

@@ -132,6 +132,45 @@ static void test_empty_lists_of_a_session_grant_nothing(void **state)
     assert_false(holds_for(&record, SSO_RULE_CLAIM, TEXTS("roles", "app.reader")));
 }
 
+static void test_acr_of_the_session_in_its_own_case_grants(void **state)
+{
+    (void)state;
+    sso_record_t record = ada(TEXTS(NULL));
+    assert_false(holds_for(&record, SSO_RULE_ACR, TEXTS("c1")));
+    record.acrs = list_of(TEXTS("c1", "c12"));
+    assert_true(holds_for(&record, SSO_RULE_ACR, TEXTS("c1")));
+    assert_true(holds_for(&record, SSO_RULE_ACR, TEXTS("c9", "c12")));
+    assert_false(holds_for(&record, SSO_RULE_ACR, TEXTS("C1")));
+    assert_false(holds_for(&record, SSO_RULE_ACR, TEXTS("c")));
+    assert_false(holds_for(&record, SSO_RULE_ACR, TEXTS("c123")));
+    /* Neither a role nor a group of that name is a context, nor the other way round. */
+    record.roles = list_of(TEXTS("c5"));
+    record.groups = list_of(TEXTS("c6"));
+    assert_false(holds_for(&record, SSO_RULE_ACR, TEXTS("c5", "c6")));
+    assert_false(holds_for(&record, SSO_RULE_ROLE, TEXTS("c1")));
+}
+
+/* What goes into JSON and a URL as it stands. */
+static void test_acr_of_other_letters_is_refused(void **state)
+{
+    static const char *const bad[] = {"", "c 1", "c1\"", "c1}", "c1,c2", "\xc3\xa4", "c1\n", "c1\\", "c1&", "c1%22"};
+    static const char *const good[] = {"c1", "c99", "urn-x_y.z", "C1"};
+    (void)state;
+    const sso_rule_t *rule = NULL;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_non_null(sso_rule_make(unit_pool, SSO_RULE_ACR, words_of(TEXTS("c1", bad[i])), NULL, &rule));
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_null(sso_rule_make(unit_pool, SSO_RULE_ACR, words_of(TEXTS(good[i])), NULL, &rule));
+    }
+    char *longest = apr_pstrcat(unit_pool, "c1234567890123456789012345678901", "2", NULL);
+    assert_int_equal(strlen(longest), SSO_MAX_ACR + 1);
+    assert_non_null(sso_rule_make(unit_pool, SSO_RULE_ACR, words_of(TEXTS(longest)), NULL, &rule));
+    longest[SSO_MAX_ACR] = '\0';
+    assert_null(sso_rule_make(unit_pool, SSO_RULE_ACR, words_of(TEXTS(longest)), NULL, &rule));
+    assert_non_null(sso_rule_make(unit_pool, SSO_RULE_ACR, words_of(TEXTS(NULL)), NULL, &rule));
+}
+
 static void test_tenant_by_guid_in_any_case_grants(void **state)
 {
     (void)state;
@@ -327,6 +366,10 @@ static void test_rules_name_what_a_session_must_keep_once(void **state)
                         "Finance," GROUP);
     assert_string_equal(noted(sso_rule_groups, rule_of(SSO_RULE_CLAIM, TEXTS("groups", GROUP))), GROUP);
     assert_string_equal(noted(sso_rule_groups, rule_of(SSO_RULE_CLAIM, TEXTS("dept", GROUP))), "");
+    assert_string_equal(noted(sso_rule_acrs, rule_of(SSO_RULE_ACR, TEXTS("c1", "c2", "c1"))), "c1,c2");
+    assert_string_equal(noted(sso_rule_acrs, rule_of(SSO_RULE_ROLE, TEXTS("c1"))), "");
+    assert_string_equal(noted(sso_rule_groups, rule_of(SSO_RULE_ACR, TEXTS("c1"))), "");
+    assert_string_equal(noted(sso_rule_claims, rule_of(SSO_RULE_ACR, TEXTS("c1"))), "");
 }
 
 /* ---- EntraRole ---- */
@@ -468,6 +511,44 @@ static void test_map_that_cannot_be_meant_is_refused(void **state)
     assert_null(map);
 }
 
+static void test_app_rule_names_applications_and_asks_no_record(void **state)
+{
+    (void)state;
+    const sso_record_t record = ada(TEXTS(NULL));
+    const sso_rule_t *rule = rule_of(SSO_RULE_APP, TEXTS("0D9C8B7A-6F5E-4D3C-8B2A-1F0E9D8C7B6A", OID));
+    assert_true(sso_rule_names(rule, "0d9c8b7a-6f5e-4d3c-8b2a-1f0e9d8c7b6a"));
+    assert_false(sso_rule_names(rule, "0d9c8b7a-6f5e-4d3c-8b2a-1f0e9d8c7b6b"));
+    assert_false(sso_rule_names(rule, ""));
+    assert_false(sso_rule_holds(rule, &record, &record.roles));
+    assert_false(sso_rule_names(rule_of(SSO_RULE_ROLE, TEXTS(OID)), OID));
+    const sso_rule_t *made = NULL;
+    assert_non_null(sso_rule_make(unit_pool, SSO_RULE_APP, words_of(TEXTS("Orders")), NULL, &made));
+    assert_non_null(sso_rule_make(unit_pool, SSO_RULE_APP, words_of(TEXTS(NULL)), NULL, &made));
+}
+
+static const sso_role_map_t *map_by(const char *condition)
+{
+    const sso_role_map_t *map = NULL;
+    assert_null(sso_role_map_make(unit_pool, "editor", words_of(TEXTS(condition)), &map));
+    return map;
+}
+
+static void test_rules_know_when_they_hang_on_groups(void **state)
+{
+    (void)state;
+    const sso_rule_t *role = rule_of(SSO_RULE_ROLE, TEXTS("editor"));
+    apr_array_header_t *maps = apr_array_make(unit_pool, 2, sizeof(const sso_role_map_t *));
+    assert_true(sso_rule_needs_groups(rule_of(SSO_RULE_GROUP, TEXTS(GROUP)), NULL));
+    assert_true(sso_rule_needs_groups(rule_of(SSO_RULE_CLAIM, TEXTS("groups", GROUP)), NULL));
+    assert_false(sso_rule_needs_groups(rule_of(SSO_RULE_CLAIM, TEXTS("scp", "x")), NULL));
+    assert_false(sso_rule_needs_groups(role, NULL));
+    APR_ARRAY_PUSH(maps, const sso_role_map_t *) = map_by("role=app.writer");
+    assert_false(sso_rule_needs_groups(role, maps));
+    APR_ARRAY_PUSH(maps, const sso_role_map_t *) = map_by("group=" GROUP);
+    assert_true(sso_rule_needs_groups(role, maps));
+    assert_false(sso_rule_needs_groups(rule_of(SSO_RULE_TENANT, TEXTS(TENANT)), maps));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +557,8 @@ int main(void)
         unit_test(test_any_of_several_words_grants),
         unit_test(test_group_by_name_or_id_in_any_case_grants),
         unit_test(test_empty_lists_of_a_session_grant_nothing),
+        unit_test(test_acr_of_the_session_in_its_own_case_grants),
+        unit_test(test_acr_of_other_letters_is_refused),
         unit_test(test_tenant_by_guid_in_any_case_grants),
         unit_test(test_claim_with_a_value_of_its_own_case_grants),
         unit_test(test_claim_that_the_session_does_not_hold_is_refused),
@@ -493,6 +576,8 @@ int main(void)
         unit_test(test_maps_without_a_role_for_the_user_make_no_copy),
         unit_test(test_map_never_feeds_another_map),
         unit_test(test_map_that_cannot_be_meant_is_refused),
+        unit_test(test_app_rule_names_applications_and_asks_no_record),
+        unit_test(test_rules_know_when_they_hang_on_groups),
     };
     return unit_run(tests);
 }

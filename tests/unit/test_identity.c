@@ -101,6 +101,63 @@ static void test_identity_takes_what_the_token_check_gave(void **state)
     assert_int_equal(record.auth_time, SSO_TEST_NOW);
 }
 
+/* ---- authentication contexts ---- */
+
+static sso_rc fill_acrs(const char *claims, const char *const *contexts, sso_record_t *record)
+{
+    sso_idtoken_t token = token_of(claims);
+    apr_array_header_t *kept = apr_array_make(unit_pool, 4, sizeof(const char *));
+    for (; *contexts != NULL; contexts++) {
+        APR_ARRAY_PUSH(kept, const char *) = *contexts;
+    }
+    memset(record, 0, sizeof(*record));
+    record->acrs = list_of(TEXTS("planted"));
+    sso_rc rc = sso_identity_fill_acrs(&unit_ctx, &token, kept, record);
+    sso_fault_clear(&unit_ctx);
+    return rc;
+}
+
+static void test_identity_keeps_the_contexts_that_the_configuration_names(void **state)
+{
+    static const struct {
+        const char *claims;
+        const char *expected; /* NULL: none */
+    } rows[] = {
+        {"{}", NULL},
+        {"{\"acrs\":[]}", NULL},
+        {"{\"acrs\":[\"c1\"]}", "c1"},
+        {"{\"acrs\":[\"c7\",\"c2\",\"c1\",\"c2\"]}", "c1,c2"},
+        {"{\"acrs\":[\"C1\",\"c11\",\"c\"]}", NULL},
+        {"{\"acr\":\"c1\"}", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_record_t record;
+        assert_rc(SSO_OK, fill_acrs(rows[i].claims, TEXTS("c1", "c2"), &record));
+        const char *got = sso_list_join(unit_pool, &record.acrs, ",");
+        if (rows[i].expected == NULL ? got != NULL : got == NULL || strcmp(got, rows[i].expected) != 0) {
+            unit_fail("%s gave %s", rows[i].claims, got == NULL ? "none" : got);
+        }
+    }
+}
+
+static void test_identity_of_contexts_that_are_no_texts_is_refused(void **state)
+{
+    static const char *const rows[] = {"\"c1\"",     "7",         "{\"c1\":true}", "null",        "[\"c1\",null]",
+                                       "[[\"c1\"]]", "[\"c1 \"]", "[\"\"]",        "[\"c1\\n\"]", "[true]"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_record_t record;
+        const char *claims = apr_pstrcat(unit_pool, "{\"acrs\":", rows[i], "}", NULL);
+        if (fill_acrs(claims, TEXTS("c1"), &record) != SSO_R_IDENTITY_CLAIM) {
+            unit_fail("%s was not refused", claims);
+        }
+        /* Where no rule asks for a context, the claim is no business of ours. */
+        assert_rc(SSO_OK, fill_acrs(claims, TEXTS(NULL), &record));
+        assert_int_equal(record.acrs.count, 0);
+    }
+}
+
 /* ---- control characters ---- */
 
 /* JSON text of a value, and what is displayed of it. */
@@ -386,10 +443,33 @@ static void test_identity_survives_packing(void **state)
     assert_true(sso_record_claim(&got, "extn.foo", &values));
 }
 
+/* Of an access token: a rule asks for one of them. */
+static void test_identity_scopes_are_a_list(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"scp", NULL};
+    sso_record_t record;
+    sso_list_t scopes;
+    assert_rc(SSO_OK, fill("{\"scp\":\" Files.Read  Files.Write \"}", names, &record));
+    assert_true(sso_record_claim(&record, "scp", &scopes));
+    assert_string_equal(sso_list_join(unit_pool, &scopes, "|"), "Files.Read|Files.Write");
+    assert_rc(SSO_OK, fill("{\"scp\":\"  \"}", names, &record));
+    assert_false(sso_record_claim(&record, "scp", &scopes));
+    assert_rc(SSO_R_IDENTITY_CLAIM, fill("{\"scp\":\"a\\tb\"}", names, &record));
+    assert_rc(SSO_R_IDENTITY_CLAIM, fill(one_text("scp", text_of(SSO_MAX_CLAIM_VALUE + 1)), names, &record));
+    char *many = text_of(SSO_MAX_LIST_ITEMS * 2 + 2);
+    for (apr_size_t at = 1; many[at - 1] != '\0'; at += 2) {
+        many[at] = ' ';
+    }
+    assert_rc(SSO_R_IDENTITY_CLAIM, fill(one_text("scp", many), names, &record));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_test(test_identity_of_a_usual_token_is_kept),
+        unit_test(test_identity_keeps_the_contexts_that_the_configuration_names),
+        unit_test(test_identity_of_contexts_that_are_no_texts_is_refused),
         unit_test(test_identity_of_the_least_token_has_empty_texts),
         unit_test(test_identity_takes_what_the_token_check_gave),
         unit_test(test_identity_display_claims_lose_their_control_characters),
@@ -404,6 +484,7 @@ int main(void)
         unit_test(test_identity_list_over_its_bound_is_refused),
         unit_test(test_identity_further_claims_are_kept_by_their_type),
         unit_test(test_identity_keeps_the_named_claims_and_no_others),
+        unit_test(test_identity_scopes_are_a_list),
         unit_test(test_identity_survives_packing),
     };
     return unit_run(tests);

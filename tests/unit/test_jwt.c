@@ -326,35 +326,32 @@ static void test_jwt_padded_weak_modulus_is_refused(void **state)
               sso_jwk_make(&unit_ctx, unit_pool, sso_base64url(unit_pool, bytes, sizeof(bytes)), "AQAB", &jwk));
 }
 
-static void test_jwt_sign_gives_ps256_assertion(void **state)
+/* The header and the signature of an assertion. */
+static void check_assertion(const sso_certificate_t *cert, sso_sign_alg_t alg, const char *header)
 {
-    (void)state;
-    const char *cert_pem, *key_pem, *token = NULL;
-    const sso_certificate_t *cert = NULL;
-    fixture_certificate(unit_pool, &cert_pem, &key_pem);
-    assert_rc(SSO_OK, sso_crypto_init(&unit_ctx, unit_process_pool));
-    assert_rc(SSO_OK, sso_certificate_parse(&unit_ctx, unit_pool, cert_pem, key_pem, &cert));
+    const char *token = NULL;
     sso_json_writer_t *claims = sso_json_object_make(unit_pool);
     sso_json_set_text(claims, "iss", "me");
-    assert_rc(SSO_OK, sso_jwt_sign(&unit_ctx, cert, claims, &token));
+    assert_rc(SSO_OK, sso_jwt_sign(&unit_ctx, cert, alg, claims, &token));
     char *text = apr_pstrdup(unit_pool, token);
     char *first = strchr(text, '.');
     char *second = strrchr(text, '.');
     assert_non_null(first);
     assert_ptr_not_equal(first, second);
     apr_size_t header_len, sig_len;
-    unsigned char *header = sso_base64url_decode(unit_pool, text, (apr_size_t)(first - text), &header_len);
+    unsigned char *bytes = sso_base64url_decode(unit_pool, text, (apr_size_t)(first - text), &header_len);
     unsigned char *sig = sso_base64url_decode(unit_pool, second + 1, strlen(second + 1), &sig_len);
-    assert_non_null(header);
+    assert_non_null(bytes);
     assert_non_null(sig);
-    const char *expected = apr_pstrcat(unit_pool, "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"",
-                                       sso_certificate_thumbprint(cert), "\"}", NULL);
-    assert_string_equal(apr_pstrmemdup(unit_pool, (char *)header, header_len), expected);
+    const char *expected = apr_pstrcat(unit_pool, header, sso_certificate_thumbprint(cert, alg), "\"}", NULL);
+    assert_string_equal(apr_pstrmemdup(unit_pool, (char *)bytes, header_len), expected);
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_PKEY_CTX *key_ctx;
     assert_int_equal(EVP_DigestVerifyInit(md, &key_ctx, EVP_sha256(), NULL, fixture_key(FIXTURE_KEY_A)), 1);
-    EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING);
-    EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, 32);
+    if (alg == SSO_SIGN_PS256) {
+        EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING);
+        EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, 32);
+    }
     assert_int_equal(EVP_DigestVerify(md, sig, sig_len, (unsigned char *)text, (size_t)(second - text)), 1);
     EVP_MD_CTX_free(md);
 }
@@ -383,6 +380,20 @@ static void test_jwt_sign_es256_gives_three_parts(void **state)
     assert_rc(SSO_R_JWT_ALG, sso_jwt_parse(&unit_ctx, token, &jwt));
 }
 
+static void test_jwt_sign_gives_an_assertion_of_either_form(void **state)
+{
+    (void)state;
+    const char *cert_pem, *key_pem;
+    const sso_certificate_t *cert = NULL;
+    fixture_certificate(unit_pool, &cert_pem, &key_pem);
+    assert_rc(SSO_OK, sso_crypto_init(&unit_ctx, unit_process_pool));
+    assert_rc(SSO_OK, sso_certificate_parse(&unit_ctx, unit_pool, cert_pem, key_pem, &cert));
+    check_assertion(cert, SSO_SIGN_PS256, "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"");
+    check_assertion(cert, SSO_SIGN_RS256, "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"x5t\":\"");
+    assert_int_equal(strlen(sso_certificate_thumbprint(cert, SSO_SIGN_PS256)), 43);
+    assert_int_equal(strlen(sso_certificate_thumbprint(cert, SSO_SIGN_RS256)), 27);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,7 +409,7 @@ int main(void)
         unit_test(test_jwt_every_flipped_bit_is_refused),
         unit_test(test_jwt_weak_key_is_refused),
         unit_test(test_jwt_padded_weak_modulus_is_refused),
-        unit_test(test_jwt_sign_gives_ps256_assertion),
+        unit_test(test_jwt_sign_gives_an_assertion_of_either_form),
         unit_test(test_jwt_sign_es256_gives_three_parts),
     };
     return fixture_run(tests);

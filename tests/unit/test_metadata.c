@@ -14,6 +14,8 @@ static void test_metadata_clouds_are_found_by_name(void **state)
     assert_string_equal(sso_cloud_find("usgov")->graph_url, "https://graph.microsoft.us");
     assert_string_equal(sso_cloud_find("china")->login_url, "https://login.partner.microsoftonline.cn");
     assert_string_equal(sso_cloud_find("usgov")->exchange_audience, "api://AzureADTokenExchangeUSGov");
+    assert_string_equal(sso_cloud_find("usgov")->v1_issuer, "https://sts.windows.net/{tenantid}/");
+    assert_string_equal(sso_cloud_find("china")->v1_issuer, "https://sts.chinacloudapi.cn/{tenantid}/");
     assert_null(sso_cloud_find("Global"));
     assert_null(sso_cloud_find("germany"));
     assert_null(sso_cloud_find(""));

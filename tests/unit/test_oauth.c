@@ -59,12 +59,14 @@ static void test_oauth_authorize_url_takes_what_is_wanted(void **state)
     request.login_hint = "ada+x@contoso.example";
     request.domain_hint = "contoso.example";
     request.claims = "{\"id_token\":{\"acrs\":{\"essential\":true,\"value\":\"c1\"}}}";
+    request.max_age = "600";
     request.correlation_id = CORRELATION;
-    assert_string_equal(
-        sso_authorize_url(unit_pool, &metadata, &request), AUTHORIZE
-        "?" AUTHORIZE_QUERY "&prompt=select_account&login_hint=ada%2Bx%40contoso.example&domain_hint=contoso.example"
-        "&claims=%7B%22id_token%22%3A%7B%22acrs%22%3A%7B%22essential%22%3Atrue%2C%22value%22%3A%22c1%22%7D%7D%7D"
-        "&client-request-id=" CORRELATION);
+    assert_string_equal(sso_authorize_url(unit_pool, &metadata, &request), AUTHORIZE
+                        "?" AUTHORIZE_QUERY
+                        "&prompt=select_account&login_hint=ada%2Bx%40contoso.example&domain_hint=contoso.example"
+                        "&claims=%7B%22id_token%22%3A%7B%22acrs%22%3A%7B%22essential%22%3Atrue%2C%22value%22%3A%22c1%"
+                        "22%7D%7D%7D&max_age=600"
+                        "&client-request-id=" CORRELATION);
 }
 
 /* No value can leave its place, whatever it holds. */
@@ -271,11 +273,11 @@ static sso_authority_t *authority_of_fake(void)
     return sso_authority_make(unit_pool, config, apr_pcalloc(unit_pool, sso_authority_shared_size()), &fake->face);
 }
 
-static sso_rc redeem(const char *scope, sso_tokens_t *ret_tokens)
+static sso_rc redeem_with(sso_credential_t *credential, const char *scope, sso_tokens_t *ret_tokens)
 {
     const sso_redeem_t request = {
         .client_id = FIXTURE_CLIENT,
-        .credential = sso_credential_secret(unit_pool, "S3cret~&=+ %"),
+        .credential = credential,
         .redirect_uri = CALLBACK,
         .scope = scope,
         .code = "1.AXo&A",
@@ -283,6 +285,11 @@ static sso_rc redeem(const char *scope, sso_tokens_t *ret_tokens)
         .correlation_id = CORRELATION,
     };
     return sso_code_redeem(&unit_ctx, authority_of_fake(), &metadata, &request, ret_tokens);
+}
+
+static sso_rc redeem(const char *scope, sso_tokens_t *ret_tokens)
+{
+    return redeem_with(sso_credential_secret(unit_pool, "S3cret~&=+ %"), scope, ret_tokens);
 }
 
 static void outside_says(int status, const char *body)
@@ -498,6 +505,99 @@ static void test_oauth_redeem_truncated_answer_is_refused(void **state)
     }
 }
 
+/* ---- a certificate that was renewed ---- */
+
+#define REFUSED_CLIENT(number) "{\"error\":\"invalid_client\",\"error_codes\":[" number "]}"
+
+static sso_handoff_t *handoff;
+
+/* A credential with a new certificate and the one before it. */
+static sso_credential_t *renewed_credential(void)
+{
+    sso_pem_pair_t first, second;
+    const sso_certificate_t *cert = NULL;
+    apr_size_t len, both_len;
+    assert_rc(SSO_OK, sso_crypto_init(&unit_ctx, unit_process_pool));
+    fixture_certificate_of(unit_pool, FIXTURE_KEY_A, 7200, &first.cert_pem, &first.key_pem);
+    fixture_certificate_of(unit_pool, FIXTURE_KEY_B, 7200, &second.cert_pem, &second.key_pem);
+    assert_rc(SSO_OK, sso_certificate_parse(&unit_ctx, unit_pool, first.cert_pem, first.key_pem, &cert));
+    unit_ctx.now = sso_certificate_expires(cert) - apr_time_from_sec(7200); /* whatever the machine's clock says */
+    handoff = apr_pcalloc(unit_pool, sso_handoff_size());
+    sso_credential_t *credential = sso_credential_certificate(unit_pool, cert, SSO_SIGN_PS256);
+    assert_true(sso_credential_follow(credential, unit_pool, handoff));
+    const unsigned char *one = sso_certificate_pack(unit_pool, &first, NULL, 0, &len);
+    const unsigned char *both = sso_certificate_pack(unit_pool, &second, one, len, &both_len);
+    assert_true(sso_handoff_give(handoff, both, both_len));
+    return credential;
+}
+
+static const char *assertion_of(int request)
+{
+    return fake_http_field(&fake->requests[request], "client_assertion");
+}
+
+static void test_oauth_redeem_tries_the_certificate_before_when_entra_refuses_the_new_one(void **state)
+{
+    (void)state;
+    sso_tokens_t tokens;
+    sso_credential_t *credential = renewed_credential();
+    outside_says(200, GOOD_ANSWER);
+    fake_http_once(fake, TOKEN, 401, REFUSED_CLIENT("700027"));
+    assert_rc(SSO_OK, redeem_with(credential, "openid", &tokens));
+    assert_string_equal(tokens.id_token, "a.b.c");
+    assert_int_equal(fake->request_count, 2);
+    assert_string_not_equal(assertion_of(0), assertion_of(1));
+    assert_string_equal(fake_http_field(&fake->requests[0], "code"), fake_http_field(&fake->requests[1], "code"));
+    assert_int_equal(sso_certificates_refused(handoff), unit_ctx.now);
+    /* The node remembers: one request is enough now. */
+    assert_rc(SSO_OK, redeem_with(credential, "openid", &tokens));
+    assert_int_equal(fake->request_count, 3);
+    assert_int_equal(strncmp(assertion_of(1), assertion_of(2), 40), 0);
+}
+
+static void test_oauth_redeem_refused_with_both_certificates_names_the_first_fault(void **state)
+{
+    (void)state;
+    sso_tokens_t tokens;
+    sso_credential_t *credential = renewed_credential();
+    outside_says(401, REFUSED_CLIENT("7000222"));
+    fake_http_once(fake, TOKEN, 401, REFUSED_CLIENT("700027"));
+    sso_rc rc = redeem_with(credential, "openid", &tokens);
+    assert_int_equal(unit_ctx.fault.aadsts, 700027);
+    assert_rc(SSO_R_TOKEN_CLIENT, rc);
+    assert_int_equal(fake->request_count, 2);
+    assert_int_equal(sso_certificates_refused(handoff), 0);
+}
+
+/* Only the client's own refusal is worth another certificate: all else may have used the code up. */
+static void test_oauth_redeem_other_failures_are_not_tried_again(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        sso_rc rc;
+    } rows[] = {
+        {400, "{\"error\":\"invalid_grant\"}", SSO_R_TOKEN_GRANT},
+        {400, "{\"error\":\"unauthorized_client\"}", SSO_R_TOKEN_CLIENT},
+        {503, "{\"error\":\"invalid_client\"}", SSO_R_TOKEN_LATER},
+        {400, "{\"error\":\"invalid_request\"}", SSO_R_TOKEN_REFUSED},
+        {400, "<html>", SSO_R_TOKEN_FORMAT},
+        {200, "{}", SSO_R_TOKEN_NO_ID_TOKEN},
+    };
+    sso_tokens_t tokens;
+    sso_credential_t *credential = renewed_credential();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        outside_says(rows[i].status, rows[i].body);
+        assert_rc(rows[i].rc, redeem_with(credential, "openid", &tokens));
+        assert_int_equal(fake->request_count, 1);
+    }
+    /* And a secret has no second turn. */
+    outside_says(401, REFUSED_CLIENT("7000215"));
+    assert_rc(SSO_R_TOKEN_CLIENT, redeem("openid", &tokens));
+    assert_int_equal(fake->request_count, 1);
+}
+
 /* ---- refresh ---- */
 
 static sso_rc refresh(const char *claims, sso_tokens_t *ret_tokens)
@@ -633,6 +733,9 @@ int main(void)
         unit_test(test_oauth_redeem_refusal_with_odd_details_is_safe),
         unit_test(test_oauth_redeem_failed_call_is_not_repeated),
         unit_test(test_oauth_redeem_truncated_answer_is_refused),
+        unit_test(test_oauth_redeem_tries_the_certificate_before_when_entra_refuses_the_new_one),
+        unit_test(test_oauth_redeem_refused_with_both_certificates_names_the_first_fault),
+        unit_test(test_oauth_redeem_other_failures_are_not_tried_again),
         unit_test(test_oauth_refresh_posts_the_exact_form_once),
         unit_test(test_oauth_refresh_without_claims_sends_none),
         unit_test(test_oauth_refresh_refusals_are_told_from_outages),

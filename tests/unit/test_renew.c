@@ -142,8 +142,8 @@ static void test_renew_under_another_workers_claim_waits(void **state)
     const char *claim = NULL;
     sso_record_t record = due_session();
     int calls = site_token_calls();
-    assert_rc(SSO_OK, sso_store_claim(&unit_ctx, site_world->site.store, record.id, unit_ctx.now,
-                                      apr_time_from_sec(60), &claim));
+    assert_rc(SSO_OK, sso_store_claim(&unit_ctx, site_world->site.store, record.id, unit_ctx.now, apr_time_from_sec(60),
+                                      &claim));
     assert_non_null(claim);
     assert_outcome(SSO_RENEW_LATER, SSO_R_RENEW_BUSY, renew(&record, &renewed));
     assert_int_equal(site_token_calls(), calls);

@@ -26,8 +26,7 @@ static void begin(void *baton, const sso_site_t *site, apr_pool_t *pool, sso_ctx
     sso_ctx_init(ret_ctx, pool, ((seen_t *)baton)->now);
 }
 
-static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_record_t *record,
-                 sso_renewal_t outcome)
+static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_record_t *record, sso_renewal_t outcome)
 {
     (void)site, (void)ctx, (void)record;
     apr_atomic_inc32(&((seen_t *)baton)->done[outcome]);
@@ -65,10 +64,9 @@ static void entra_says(int status, const char *roles)
     site_world->changes = changes;
     site_world->scripted = true;
     site_world->token->status = status;
-    site_world->token->body =
-        status != 200 ? "{\"error\":\"invalid_grant\"}"
-                      : apr_pstrcat(unit_pool, "{\"refresh_token\":\"next\",\"id_token\":\"", site_id_token("unused"),
-                                    "\"}", NULL);
+    site_world->token->body = status != 200 ? "{\"error\":\"invalid_grant\"}"
+                                            : apr_pstrcat(unit_pool, "{\"refresh_token\":\"next\",\"id_token\":\"",
+                                                          site_id_token("unused"), "\"}", NULL);
 }
 
 static sso_record_t due_session(void)
@@ -207,6 +205,15 @@ static void test_renewals_are_bounded(void **state)
     assert_true(apr_atomic_read32(&seen.done[SSO_RENEW_LATER]) <= SSO_MAX_RENEWALS);
 }
 
+static void test_renewals_without_threads_are_none(void **state)
+{
+    (void)state;
+    static const sso_renewals_observer_t observer = {&seen, begin, done};
+    sso_renewals_t *renewals = NULL;
+    assert_rc(SSO_R_RENEW_THREADS, sso_renewals_make(&unit_ctx, unit_pool, 0, &observer, &renewals));
+    assert_null(renewals);
+}
+
 static void test_renewals_of_a_pool_that_ends_wait_for_what_runs(void **state)
 {
     (void)state;
@@ -235,6 +242,7 @@ int main(void)
         site_test(test_renewals_pause_when_entra_asks_for_it),
         site_test(test_renewals_refused_end_the_session),
         site_test(test_renewals_are_bounded),
+        site_test(test_renewals_without_threads_are_none),
         site_test(test_renewals_of_a_pool_that_ends_wait_for_what_runs),
     };
     return site_run(tests);

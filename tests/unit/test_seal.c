@@ -319,7 +319,7 @@ static void test_seal_rotated_ring_opens_old_and_seals_with_first(void **state)
 static const char *signing_id(const sso_keyring_t *ring, int place)
 {
     const sso_signing_key_t *keys[SSO_MAX_RING_KEYS];
-    int count = sso_keyring_signing_keys(ring, keys);
+    int count = sso_keyring_signing_keys(&unit_ctx, ring, keys);
     assert_int_equal(count, sso_keyring_size(ring));
     return place < count ? sso_signing_key_id(keys[place]) : "";
 }
@@ -544,6 +544,164 @@ static void test_keyring_of_many_makers_one_wins(void **state)
     assert_int_equal(atomic_load(&made), 1);
 }
 
+/* ---- a file that changes while the ring is in use ---- */
+
+#define KEY_C "_gECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define LINE_C "key 0000000c " KEY_C WHEN "\n"
+
+static sso_handoff_t *handoff_make(void)
+{
+    return apr_pcalloc(unit_pool, sso_handoff_size());
+}
+
+static void give(sso_handoff_t *handoff, const char *text)
+{
+    assert_true(sso_handoff_give(handoff, text, strlen(text)));
+}
+
+static const unsigned char follow_binding[SSO_BINDING_BYTES] = {7};
+
+static const char *seal_with(const sso_keyring_t *ring)
+{
+    const char *text = NULL;
+    assert_rc(SSO_OK, sso_seal(&unit_ctx, ring, SSO_PURPOSE_SESSION, follow_binding, "data", 4, &text));
+    return text;
+}
+
+static sso_rc open_with(const sso_keyring_t *ring, const char *text)
+{
+    unsigned char *data;
+    apr_size_t len;
+    return sso_open(&unit_ctx, ring, SSO_PURPOSE_SESSION, follow_binding, text, strlen(text), &data, &len);
+}
+
+/* The id of the key that sealed. */
+static unsigned char sealer_of(const char *text)
+{
+    apr_size_t len;
+    return sso_base64url_decode(unit_pool, text, strlen(text), &len)[4];
+}
+
+static void test_keyring_that_follows_takes_each_new_file(void **state)
+{
+    (void)state;
+    sso_handoff_t *handoff = handoff_make();
+    sso_keyring_t *ring = ring_make(LINE_A);
+    give(handoff, LINE_A);
+    assert_true(sso_keyring_follow(ring, unit_pool, handoff));
+    const char *by_a = seal_with(ring);
+    assert_int_equal(sealer_of(by_a), 0x0a);
+    /* Added behind: opens, does not seal. */
+    give(handoff, LINE_A LINE_B);
+    assert_int_equal(sealer_of(seal_with(ring)), 0x0a);
+    assert_int_equal(sso_keyring_size(ring), 2);
+    const char *by_b = seal_with(ring_make(LINE_B));
+    assert_rc(SSO_OK, open_with(ring, by_b));
+    /* First: seals; the old one opens. */
+    give(handoff, LINE_B LINE_A);
+    assert_rc(SSO_OK, open_with(ring, by_a));
+    assert_int_equal(sealer_of(seal_with(ring)), 0x0b);
+    const sso_signing_key_t *before[SSO_MAX_RING_KEYS], *after[SSO_MAX_RING_KEYS];
+    assert_int_equal(sso_keyring_signing_keys(&unit_ctx, ring, before), 2);
+    give(handoff, LINE_A LINE_B LINE_C);
+    assert_int_equal(sso_keyring_signing_keys(&unit_ctx, ring, after), 3);
+    assert_string_equal(sso_signing_key_id(before[0]), sso_signing_key_id(after[1]));
+    assert_string_equal(sso_signing_key_id(before[1]), sso_signing_key_id(after[0]));
+    /* Removed: opens no more. Two givings at once are one step. */
+    give(handoff, LINE_C LINE_B LINE_A);
+    give(handoff, LINE_C LINE_B);
+    assert_rc(SSO_R_SEAL_KEY, open_with(ring, by_a));
+    assert_rc(SSO_OK, open_with(ring, by_b));
+    assert_int_equal(sealer_of(seal_with(ring)), 0x0c);
+}
+
+static void test_keyring_that_follows_keeps_its_keys_when_others_are_no_good(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"rubbish", "# nothing\n", LINE_A "key", LINE_B LINE_B,
+                                      "key 0000000d " KEY_ZERO WHEN "\n"};
+    sso_handoff_t *handoff = handoff_make();
+    sso_keyring_t *ring = ring_make(LINE_A);
+    assert_true(sso_keyring_follow(ring, unit_pool, handoff));
+    const char *by_a = seal_with(ring);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        give(handoff, bad[i]);
+        assert_int_equal(open_with(ring, by_a), SSO_OK);
+        assert_int_equal(unit_ctx.fault.rc, SSO_OK); /* the request knows nothing of it */
+        assert_int_equal(sealer_of(seal_with(ring)), 0x0a);
+    }
+    sso_handoff_clear(handoff);
+    assert_rc(SSO_OK, open_with(ring, by_a));
+    give(handoff, LINE_B);
+    assert_rc(SSO_R_SEAL_KEY, open_with(ring, by_a));
+}
+
+static void test_keyring_takes_what_was_handed_before_for_its_own(void **state)
+{
+    (void)state;
+    sso_handoff_t *handoff = handoff_make();
+    give(handoff, LINE_B);
+    sso_keyring_t *ring = ring_make(LINE_A);
+    assert_true(sso_keyring_follow(ring, unit_pool, handoff));
+    assert_int_equal(sealer_of(seal_with(ring)), 0x0a);
+}
+
+typedef struct {
+    const sso_keyring_t *ring;
+    atomic_bool *end;
+    bool good;
+} follower_t;
+
+/* Seals and opens all the time: a record that was sealed a moment ago always opens, as no key is removed here. */
+static void *follower_run(void *data)
+{
+    follower_t *follower = data;
+    follower->good = true;
+    while (!atomic_load(follower->end)) {
+        apr_pool_t *pool;
+        sso_ctx_t ctx;
+        const char *text;
+        unsigned char *opened;
+        apr_size_t len;
+        apr_pool_create(&pool, NULL);
+        sso_ctx_init(&ctx, pool, SSO_TEST_NOW);
+        bool good = sso_seal(&ctx, follower->ring, SSO_PURPOSE_SESSION, follow_binding, "data", 4, &text) == SSO_OK &&
+                    sso_open(&ctx, follower->ring, SSO_PURPOSE_SESSION, follow_binding, text, strlen(text), &opened,
+                             &len) == SSO_OK &&
+                    len == 4;
+        follower->good = follower->good && good;
+        apr_pool_destroy(pool);
+    }
+    return NULL;
+}
+
+static void test_keyring_threads_go_on_while_files_change(void **state)
+{
+    (void)state;
+    static const char *const files[] = {LINE_A LINE_B LINE_C, LINE_B LINE_A LINE_C, LINE_C LINE_B LINE_A};
+    sso_handoff_t *handoff = handoff_make();
+    sso_keyring_t *ring = ring_make(files[0]);
+    assert_true(sso_keyring_follow(ring, unit_pool, handoff));
+    atomic_bool end = false;
+    pthread_t threads[4];
+    follower_t followers[4];
+    for (int i = 0; i < 4; i++) {
+        followers[i] = (follower_t){.ring = ring, .end = &end};
+        assert_int_equal(pthread_create(&threads[i], NULL, follower_run, &followers[i]), 0);
+    }
+    for (int i = 0; i < 200; i++) {
+        give(handoff, files[i % 3]);
+        usleep(500);
+    }
+    atomic_store(&end, true);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(followers[i].good);
+    }
+    give(handoff, files[1]);
+    assert_int_equal(sealer_of(seal_with(ring)), 0x0b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +719,10 @@ int main(void)
         unit_test(test_seal_same_data_never_shares_a_nonce),
         unit_test(test_seal_rotated_ring_opens_old_and_seals_with_first),
         unit_test(test_seal_ring_gives_signing_keys),
+        unit_test(test_keyring_that_follows_takes_each_new_file),
+        unit_test(test_keyring_that_follows_keeps_its_keys_when_others_are_no_good),
+        unit_test(test_keyring_takes_what_was_handed_before_for_its_own),
+        unit_test(test_keyring_threads_go_on_while_files_change),
         unit_test(test_keyring_comments_and_spaces_are_allowed),
         unit_test(test_keyring_faulty_text_gives_its_reason),
         unit_test(test_keyring_truncated_line_is_refused),

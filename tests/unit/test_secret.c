@@ -163,6 +163,20 @@ static void test_secret_never_enters_a_fault(void **state)
 
 /* ---- credentials ---- */
 
+static void test_secret_path_only_of_files(void **state)
+{
+    (void)state;
+    assert_string_equal(sso_secret_path(unit_pool, "file:/etc/secret"), "/etc/secret");
+    assert_null(sso_secret_path(unit_pool, "exec:/bin/true"));
+    assert_null(sso_secret_path(unit_pool, "env:SECRET"));
+    assert_null(sso_secret_path(unit_pool, "the secret itself"));
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_null(sso_secret_path(unit_pool, "credential:app"));
+    setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x", 1);
+    assert_string_equal(sso_secret_path(unit_pool, "credential:app"), "/run/credentials/x/app");
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,7 +185,7 @@ int main(void)
         unit_test(test_secret_of_a_command_is_its_output),     unit_test(test_secret_command_that_fails_is_refused),
         unit_test(test_secret_of_the_environment_is_read),     unit_test(test_secret_of_systemd_is_read),
         unit_test(test_secret_literal_secret_is_told_as_such), unit_test(test_secret_pem_file_keeps_its_lines),
-        unit_test(test_secret_never_enters_a_fault),
+        unit_test(test_secret_never_enters_a_fault),           unit_test(test_secret_path_only_of_files),
     };
     return fixture_run(tests);
 }

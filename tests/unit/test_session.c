@@ -378,6 +378,59 @@ static void test_session_of_a_usual_user_is_under_1500_bytes(void **state)
     }
 }
 
+/* ---- a stronger session ---- */
+
+static void test_session_made_stronger_keeps_its_id_its_beginning_and_its_end(void **state)
+{
+    (void)state;
+    sso_record_t present = user_record();
+    present.acrs = list_of(TEXTS("c1", "c2"));
+    present.renewable = true;
+    (void)start_session(&present);
+    unit_ctx.now += SITE_HOUR;
+    sso_record_t record = user_record();
+    record.auth_time = unit_ctx.now;
+    record.roles = list_of(TEXTS("Orders.Read"));
+    record.acrs = list_of(TEXTS("c2", "c3"));
+    sso_session_strengthen(&unit_ctx, &present, &record);
+    assert_memory_equal(record.id, present.id, sizeof(record.id));
+    assert_int_equal(record.created, SSO_TEST_NOW);
+    assert_int_equal(record.ends, SSO_TEST_NOW + 8 * SITE_HOUR);
+    assert_int_equal(record.seen, unit_ctx.now);
+    assert_int_equal(record.revalidated, unit_ctx.now);
+    assert_int_equal(record.auth_time, unit_ctx.now);
+    assert_true(record.renewable);
+    assert_string_equal(sso_list_join(unit_pool, &record.roles, ","), "Orders.Read");
+    assert_string_equal(sso_list_join(unit_pool, &record.acrs, ","), "c1,c2,c3");
+    /* Again and again, and the end stays where it is. */
+    for (int i = 0; i < 6; i++) {
+        sso_record_t next = record;
+        unit_ctx.now += SITE_HOUR;
+        sso_session_strengthen(&unit_ctx, &record, &next);
+        assert_int_equal(next.ends, SSO_TEST_NOW + 8 * SITE_HOUR);
+        assert_int_equal(next.acrs.count, 3);
+        record = next;
+    }
+}
+
+/* Made on a node whose clock is ahead, within the skew. */
+static void test_session_made_stronger_before_its_beginning_still_opens(void **state)
+{
+    (void)state;
+    sso_record_t present = user_record();
+    (void)start_session(&present);
+    unit_ctx.now -= SITE_MINUTE;
+    sso_record_t record = user_record();
+    sso_record_t got;
+    apr_array_header_t *lines = apr_array_make(unit_pool, 4, sizeof(const char *));
+    sso_session_strengthen(&unit_ctx, &present, &record);
+    assert_rc(SSO_OK, sso_session_write(&unit_ctx, &site_world->site.session, &record, 1, lines));
+    site_browser_t *browser = site_browser();
+    site_keep_cookies(browser, lines);
+    assert_rc(SSO_OK, site_session(browser, &got));
+    assert_int_equal(got.seen, SSO_TEST_NOW);
+}
+
 /* ---- what the store keeps of a session ---- */
 
 static void test_session_sealed_row_opens_for_its_session_alone(void **state)
@@ -482,6 +535,8 @@ int main(void)
         site_test(test_session_over_four_chunks_is_refused_and_not_written),
         site_test(test_session_of_several_chunks_opens_and_shrinks),
         site_test(test_session_of_a_usual_user_is_under_1500_bytes),
+        site_test(test_session_made_stronger_keeps_its_id_its_beginning_and_its_end),
+        site_test(test_session_made_stronger_before_its_beginning_still_opens),
         site_test(test_session_sealed_row_opens_for_its_session_alone),
         site_test(test_session_that_was_ended_is_refused_and_another_is_not),
         site_test(test_session_before_the_first_filling_is_for_later),

@@ -225,6 +225,28 @@ static void test_signout_of_a_session_that_may_have_ended_ends_it(void **state)
     assert_int_equal(session_of(thief), SSO_R_SESSION_ENDED);
 }
 
+static void test_signout_of_an_idle_session_ends_its_copies_in_use(void **state)
+{
+    (void)state;
+    sso_record_t record;
+    site_browser_t *browser = signed_in(SAME_ORIGIN);
+    site_browser_t *thief = copy_of(browser);
+    apr_array_header_t *lines = apr_array_make(unit_pool, 1, sizeof(const char *));
+    unit_ctx.now += 50 * SITE_MINUTE;
+    assert_int_equal(site_session(thief, &record), SSO_OK);
+    record.seen = unit_ctx.now;
+    assert_rc(SSO_OK, sso_session_write(&unit_ctx, &site_world->site.session, &record, 1, lines));
+    site_keep_cookies(thief, lines);
+    unit_ctx.now += 20 * SITE_MINUTE;
+    assert_int_equal(session_of(browser), SSO_R_SESSION_IDLE);
+    assert_int_equal(session_of(thief), SSO_OK);
+    /* It has no say over others. */
+    assert_null(sign_out(copy_of(browser), "POST", "everywhere=1").ended_cause);
+    assert_int_equal(session_of(thief), SSO_OK);
+    assert_string_equal(sign_out(browser, "POST", NULL).ended_cause, "sign-out");
+    assert_int_equal(session_of(thief), SSO_R_SESSION_ENDED);
+}
+
 static void test_signout_that_can_be_noted_nowhere_says_so_and_keeps_the_cookie(void **state)
 {
     (void)state;
@@ -470,6 +492,7 @@ int main(void)
         site_test(test_signout_ends_the_session_and_every_copy_of_its_cookie),
         site_test(test_signout_with_the_database_away_ends_the_session_here),
         site_test(test_signout_of_a_session_that_may_have_ended_ends_it),
+        site_test(test_signout_of_an_idle_session_ends_its_copies_in_use),
         site_test(test_signout_that_can_be_noted_nowhere_says_so_and_keeps_the_cookie),
         site_test(test_signout_everywhere_ends_all_of_this_user_in_this_application),
         site_test(test_signout_everywhere_takes_a_button),

@@ -82,6 +82,55 @@ static void test_state_of_any_return_path_opens_equal(void **state)
     assert_state_equal(&out, &got);
 }
 
+static const char *hint_of(apr_size_t len)
+{
+    return path_of(len) + 1;
+}
+
+static void test_state_keeps_the_wishes_of_its_sign_in(void **state)
+{
+    (void)state;
+    sso_state_t got;
+    sso_state_t made = state_make(path_of(SSO_MAX_RETURN_PATH));
+    made.wishes = (sso_wishes_t){.acr = hint_of(SSO_MAX_ACR + 1),
+                                 .max_age = 10 * SITE_MINUTE,
+                                 .prompt = "select_account",
+                                 .login_hint = hint_of(SSO_MAX_HINT + 1),
+                                 .domain_hint = hint_of(SSO_MAX_HINT + 1)};
+    const char *text = seal_state(&made);
+    /* The largest of all fits into what is opened again. */
+    assert_in_range(strlen(text), 1, SSO_MAX_STATE);
+    assert_rc(SSO_OK, open_state(text, &got));
+    assert_string_equal(got.wishes.acr, made.wishes.acr);
+    assert_int_equal(got.wishes.max_age, made.wishes.max_age);
+    assert_string_equal(got.wishes.prompt, "select_account");
+    assert_string_equal(got.wishes.login_hint, made.wishes.login_hint);
+    assert_string_equal(got.wishes.domain_hint, made.wishes.domain_hint);
+    sso_state_t none = state_make("/");
+    assert_rc(SSO_OK, open_state(seal_state(&none), &got));
+    assert_true(got.wishes.acr == NULL && got.wishes.prompt == NULL && got.wishes.login_hint == NULL &&
+                got.wishes.domain_hint == NULL && got.wishes.max_age == 0);
+}
+
+static void test_wishes_on_their_way_open_as_wishes_only(void **state)
+{
+    (void)state;
+    const char *text = NULL;
+    sso_state_t got;
+    sso_wishes_t opened;
+    const sso_wishes_t wishes = {.prompt = "login", .login_hint = "ada@contoso.example"};
+    assert_rc(SSO_OK, sso_wishes_seal(&unit_ctx, &site_world->site, &wishes, &text));
+    assert_rc(SSO_OK, sso_wishes_open(&unit_ctx, &site_world->site, text, &opened));
+    assert_string_equal(opened.prompt, "login");
+    assert_string_equal(opened.login_hint, "ada@contoso.example");
+    assert_null(opened.acr);
+    assert_rc(SSO_OK, open_state(text, &got));
+    assert_int_equal(got.kind, SSO_STATE_WISHES);
+    sso_state_t made = state_make("/");
+    assert_rc(SSO_R_STATE_INVALID, sso_wishes_open(&unit_ctx, &site_world->site, seal_state(&made), &opened));
+    assert_rc(SSO_R_STATE_INVALID, sso_wishes_open(&unit_ctx, &site_world->site, "x", &opened));
+}
+
 static void test_state_of_a_return_path_over_its_bound_is_not_sealed(void **state)
 {
     (void)state;
@@ -205,7 +254,7 @@ static void test_state_of_another_form_is_refused(void **state)
                   open_state(seal_bytes(SSO_PURPOSE_STATE, changed, len), &got));
         changed[0] = data[0];
         changed[1] = (unsigned char)value;
-        assert_rc(value == 1 || value == 2 ? SSO_OK : SSO_R_STATE_INVALID,
+        assert_rc(value == 1 || value == 2 || value == 10 ? SSO_OK : SSO_R_STATE_INVALID,
                   open_state(seal_bytes(SSO_PURPOSE_STATE, changed, len), &got));
         changed[1] = data[1];
     }
@@ -281,6 +330,8 @@ static void test_login_cookie_has_one_size_whatever_is_in_it(void **state)
     for (unsigned completed = 0; completed < 256; completed++) {
         login.completed = completed;
         login.since = completed % 2 == 0 ? INT64_MAX - completed : -(apr_time_t)completed;
+        login.steps = 255 - completed;
+        login.stepped = -login.since;
         assert_int_equal(strlen(write_login(&login)), size);
     }
     assert_in_range(size, 1, 200);
@@ -398,6 +449,48 @@ static void test_login_that_loops_for_ever_stays_known_as_a_loop(void **state)
     }
 }
 
+static void test_login_knows_the_same_step_up_twice_in_a_row(void **state)
+{
+    static const sso_wishes_t c1 = {.acr = "c1"};
+    static const sso_wishes_t c2 = {.acr = "c2"};
+    static const sso_wishes_t aged = {.max_age = 60000000};
+    static const sso_wishes_t younger = {.max_age = 120000000};
+    static const struct {
+        const char *name;
+        const sso_wishes_t *done[4];
+        apr_time_t between; /* seconds */
+        const sso_wishes_t *asked;
+        bool again;
+    } rows[] = {
+        {"none", {NULL}, 1, &c1, false},
+        {"one", {&c1}, 1, &c1, false},
+        {"two", {&c1, &c1}, 1, &c1, true},
+        {"many", {&c1, &c1, &c1, &c1}, 1, &c1, true},
+        {"two of another", {&c1, &c1}, 1, &c2, false},
+        {"in turn", {&c1, &c2, &c1}, 1, &c1, false},
+        {"two fresh ones", {&aged, &aged}, 1, &aged, true},
+        {"of another age", {&aged, &aged}, 1, &younger, false},
+        {"a minute each", {&c1, &c1}, 60, &c1, true},
+        {"more than a minute each", {&c1, &c1}, 61, &c1, false},
+        {"the clock went back", {&c1, &c1}, -1, &c1, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_login_t login;
+        unit_ctx.now = SSO_TEST_NOW;
+        assert_rc(SSO_OK, sso_login_make(&unit_ctx, &login));
+        for (size_t k = 0; k < 4 && rows[i].done[k] != NULL; k++) {
+            sso_login_count_step(&unit_ctx, &login, rows[i].done[k]);
+            assert_true(read_login(value_of(write_login(&login)), &login));
+            unit_ctx.now += apr_time_from_sec(rows[i].between);
+        }
+        if (sso_login_is_stepping_again(&unit_ctx, &login, rows[i].asked) != rows[i].again) {
+            unit_fail("%s", rows[i].name);
+        }
+        assert_false(sso_login_is_looping(&unit_ctx, &login));
+    }
+}
+
 static void test_login_count_after_the_clock_went_back_begins_anew(void **state)
 {
     (void)state;
@@ -414,6 +507,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         site_test(test_state_of_any_return_path_opens_equal),
+        site_test(test_state_keeps_the_wishes_of_its_sign_in),
+        site_test(test_wishes_on_their_way_open_as_wishes_only),
         site_test(test_state_of_a_return_path_over_its_bound_is_not_sealed),
         site_test(test_state_of_any_age_opens),
         site_test(test_state_sealed_twice_is_two_texts),
@@ -430,6 +525,7 @@ int main(void)
         site_test(test_login_that_does_not_open_is_as_if_absent),
         site_test(test_login_loops_after_three_sign_ins_within_two_minutes),
         site_test(test_login_that_loops_for_ever_stays_known_as_a_loop),
+        site_test(test_login_knows_the_same_step_up_twice_in_a_row),
         site_test(test_login_count_after_the_clock_went_back_begins_anew),
     };
     return site_run(tests);

@@ -175,6 +175,42 @@ static void test_outbound_needs_https_or_loopback(void **state)
     }
 }
 
+static void test_url_local_endpoints_are_on_this_machine(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool allow_path;
+        bool good;
+    } cases[] = {
+        {"http://169.254.169.254", false, true},
+        {"http://169.254.169.254/", false, true},
+        {"http://169.254.129.2:8081/msi/token", true, true},
+        {"http://169.254.129.2:8081/msi/token", false, false},
+        {"http://127.0.0.1:41741/msi/token", true, true},
+        {"http://localhost:42356/msi/token", true, true},
+        {"https://[::1]:2377", false, true},
+        {"http://169.254.169.254.evil.test", false, false},
+        {"http://169.254.evil.test", false, false},
+        {"http://169.254", false, false},
+        {"http://169.255.1.1", false, false},
+        {"http://10.0.0.1", false, false},
+        {"https://login.microsoftonline.com", false, false},
+        {"http://169.254.169.254@evil.test", false, false},
+        {"http://169.254.169.254?x", false, false},
+        {"http://127.0.0.1/x#y", true, false},
+        {"file:///etc/passwd", true, false},
+        {"", true, false},
+        {NULL, true, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *why = sso_url_check_local(unit_pool, cases[i].url, cases[i].allow_path);
+        if ((why == NULL) != cases[i].good) {
+            unit_fail("%s: %s", cases[i].url, why ? why : "taken");
+        }
+    }
+}
+
 static void test_same_origin_compares_scheme_host_and_port(void **state)
 {
     (void)state;
@@ -465,6 +501,7 @@ int main(void)
         unit_test(test_return_path_long_and_hostile_is_quick),
         unit_test(test_return_path_mutated_never_leads_away),
         unit_test(test_origin_mutated_is_stable),
+        unit_test(test_url_local_endpoints_are_on_this_machine),
     };
     return unit_run(tests);
 }

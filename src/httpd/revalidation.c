@@ -2,7 +2,7 @@
 /* Between the renewals of the core and this server: contexts, log lines, the end of the process. */
 #include "build_config.h"
 
-#include "httpd/renewing.h"
+#include "httpd/revalidation.h"
 
 #include <http_config.h>
 #include <http_log.h>
@@ -61,7 +61,7 @@ static apr_status_t stop_calls(void *http)
     return APR_SUCCESS;
 }
 
-void sso_renewing_begin(apr_pool_t *pchild, server_rec *main_server, sso_http_t *http)
+void sso_revalidation_begin(apr_pool_t *pchild, server_rec *main_server, sso_http_t *http)
 {
     static const sso_renewals_observer_t observer = {NULL, begin, done};
     sso_ctx_t ctx;

@@ -8,4 +8,4 @@
 
 /* In each process, once its sites have store and authority: gives them their renewals. http is what their calls go
  * through; it is stopped before the process waits for the renewals that run. */
-void sso_renewing_begin(apr_pool_t *pchild, server_rec *main_server, sso_http_t *http);
+void sso_revalidation_begin(apr_pool_t *pchild, server_rec *main_server, sso_http_t *http);

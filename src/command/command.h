@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the command entra-sso share. A caller of the core, as httpd is; it says everything on standard
+ * output and standard error. */
+#pragma once
+
+#include <apr_file_io.h>
+#include <apr_tables.h>
+
+#include "base/result.h"
+#include "session/store.h"
+
+/* Exit statuses. */
+enum { SSO_EXIT_DONE = 0, SSO_EXIT_FAILED = 1, SSO_EXIT_USAGE = 2 };
+
+/* The command line. */
+typedef struct {
+    const char *config; /* httpd's configuration, NULL: not given */
+    const char *state;
+    const char *httpd; /* program */
+    const char *user;
+    const char *sid;
+    const char *id;
+    bool all;
+    bool yes;
+    bool json;
+    bool prepare;
+} sso_options_t;
+
+/* An application that the configuration names. */
+typedef struct {
+    const char *app; /* as in the store */
+    const char *origin;
+} sso_application_t;
+
+/* Where the state is. */
+typedef struct {
+    apr_array_header_t *databases;    /* const char *, as in EntraDatabase, each once */
+    apr_array_header_t *key_files;    /* const char *, each once */
+    apr_array_header_t *applications; /* sso_application_t; empty without a configuration */
+} sso_place_t;
+
+typedef struct {
+    sso_ctx_t ctx;
+    sso_options_t options;
+    apr_file_t *out;
+    apr_file_t *err;
+} sso_command_t;
+
+/* One line on standard error. */
+void sso_command_complain(sso_command_t *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The context's fault as such a line; gives SSO_EXIT_FAILED. */
+int sso_command_fault(sso_command_t *command);
+/* True when a person at the terminal says yes to the question. False without a terminal. */
+bool sso_command_ask(sso_command_t *command, const char *question);
+
+/* Finds it by --config, --state or the default. False, and said why, when it cannot be told. */
+bool sso_place_find(sso_command_t *command, sso_place_t *ret_place);
+/* Opens a database for the rest of the process. An embedded one is opened as the user whom its folder belongs to, so
+ * that no file of root's comes to lie in it: this process is that user from then on. */
+bool sso_place_open(sso_command_t *command, const char *database, sso_store_t **ret_store);
+
+/* The subcommands: an exit status. */
+int sso_command_list(sso_command_t *command);
+int sso_command_revoke(sso_command_t *command);
+int sso_command_rotate(sso_command_t *command);
+int sso_command_export(sso_command_t *command);

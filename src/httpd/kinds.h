@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kinds of values of the option table (httpd/directives.c) that name files and credentials. */
+#pragma once
+
+#include "httpd/config.h"
+
+/* Each reads argc words into value. NULL when they are good, else what is wrong with them. */
+const char *sso_parse_secret(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+const char *sso_parse_files(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+const char *sso_parse_certificate(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+const char *sso_parse_assertion(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* EntraDatabase; its words may stand without quotes around all of them. The password is left out of what is shown. */
+const char *sso_parse_database(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);

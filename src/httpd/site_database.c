@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the sessions' rows are, and whether httpd's children can get at them. */
+#include "build_config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <http_core.h>
+
+#include <apr_file_info.h>
+#include <apr_strings.h>
+
+#include "httpd/draft.h"
+#include "httpd/storage.h"
+#include "session/database.h"
+
+/* The children open the file, not root: whether they can is a matter of its folder, and of a file that is there. */
+static void check_database_file(draft_t *draft)
+{
+    const sso_site_database_t *database = &draft->site->database;
+    const char *state = get(draft, SSO_SERVER_STATE_DIRECTORY)->first;
+    const char *user = sso_storage_user();
+    apr_finfo_t info;
+    if (database->folder != NULL && !sso_storage_can_use(state, X_OK)) {
+        complain(draft, "ENTRA4071", SSO_SERVER_STATE_DIRECTORY,
+                 "%s is closed to httpd's children (user %s), whose database is in it; \"chmod 0711 %s\"", state, user,
+                 state);
+        return;
+    }
+    const char *folder = ap_make_dirstr_parent(draft->pool, database->params);
+    bool made = database->folder == NULL || access(folder, F_OK) == 0;
+    if (made && !sso_storage_can_use(folder, W_OK | X_OK)) {
+        complain(draft, "ENTRA4072", SSO_SERVER_DATABASE,
+                 "%s is no folder that httpd's children can write to; \"install -d -o %s -m 0700 %s\"", folder, user,
+                 folder);
+    } else if (apr_stat(&info, database->params, APR_FINFO_TYPE, draft->pool) == APR_SUCCESS &&
+               (info.filetype != APR_REG || !sso_storage_can_use(database->params, R_OK | W_OK))) {
+        complain(draft, "ENTRA4073", SSO_SERVER_DATABASE,
+                 "%s is no file that httpd's children can write; \"chown %s %s*\"", database->params, user,
+                 database->params);
+    }
+}
+
+void sso_draft_database(sso_draft_t *draft)
+{
+    sso_site_database_t *database = &draft->site->database;
+    const sso_value_t *value = get(draft, SSO_SERVER_DATABASE);
+    if (value->set) {
+        /* The directive's parser has accepted it. */
+        ap_assert(sso_store_source(draft->pool, value->first, &database->driver, &database->params) == NULL);
+    } else {
+        database->driver = "sqlite3";
+        database->folder = apr_pstrcat(draft->pool, get(draft, SSO_SERVER_STATE_DIRECTORY)->first, "/database", NULL);
+        database->params = apr_pstrcat(draft->pool, database->folder, "/entra.db", NULL);
+    }
+    bool file = strcmp(database->driver, "sqlite3") == 0;
+    if (file) {
+        database->params = ap_server_root_relative(draft->pool, database->params);
+    }
+    database->source = apr_pstrcat(draft->pool, database->driver, ":", database->params, NULL);
+    if (!sso_database_has_driver(draft->pool, database->driver)) {
+        complain(
+            draft, "ENTRA4070", SSO_SERVER_DATABASE,
+            "apr-util's driver for %s is not installed; install the package libaprutil1-dbd-%s (Debian, Ubuntu) or "
+            "apr-util-%s (Fedora, RHEL)",
+            database->driver, database->driver, file ? "sqlite" : "pgsql");
+    }
+    if (file) {
+        check_database_file(draft);
+    } else if (strcmp(value->first, value->text) != 0 && strstr(value->text, "***") != NULL) {
+        warn(draft, "ENTRA4074", SSO_SERVER_DATABASE,
+             "the password itself stands in the configuration; better write passfile=PATH, a file of mode 0600 that "
+             "belongs to httpd's user");
+    }
+}

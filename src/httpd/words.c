@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kinds of values that are a list of words, or one word instead of all of them. */
+#include "build_config.h"
+
+#include "httpd/words.h"
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+
+#include "base/bytes.h"
+#include "flow/bearer.h"
+
+const char *sso_words_tenants(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    apr_array_header_t *tenants = apr_array_make(pool, argc, sizeof(const char *));
+    value->choice = argc == 1 && apr_cstr_casecmp(argv[0], "any") == 0;
+    for (int i = 0; i < argc && !value->choice; i++) {
+        if (!sso_is_guid(argv[i])) {
+            return apr_psprintf(pool, "'%s' is no tenant GUID; write the GUIDs, or the one word any", argv[i]);
+        }
+        char *lower = apr_pstrdup(pool, argv[i]);
+        ap_str_tolower(lower);
+        APR_ARRAY_PUSH(tenants, const char *) = lower;
+    }
+    value->items = tenants;
+    return NULL;
+}
+
+const char *sso_words_scopes(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    apr_array_header_t *scopes = apr_array_make(pool, argc, sizeof(const char *));
+    for (int i = 0; i < argc && !(argc == 1 && apr_cstr_casecmp(argv[0], "none") == 0); i++) {
+        /* RFC 6749 3.3: scope-token. */
+        for (const char *p = argv[i]; *p != '\0'; p++) {
+            if (*p <= 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
+                return apr_psprintf(pool, "'%s' is no scope", argv[i]);
+            }
+        }
+        APR_ARRAY_PUSH(scopes, const char *) = argv[i];
+    }
+    value->items = scopes;
+    return NULL;
+}
+
+const char *sso_words_audiences(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    apr_array_header_t *words = apr_array_make(pool, argc, sizeof(const char *));
+    const sso_audiences_t *audiences = NULL;
+    for (int i = 0; i < argc; i++) {
+        APR_ARRAY_PUSH(words, const char *) = argv[i];
+    }
+    bool off = argc == 1 && apr_cstr_casecmp(argv[0], "off") == 0;
+    const char *wrong = off ? NULL : sso_audiences_make(pool, words, &audiences);
+    value->object = audiences;
+    return wrong;
+}

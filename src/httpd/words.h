@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parsers of directives that take a list of words: as all parsers of httpd/directives.c. */
+#pragma once
+
+#include "httpd/config.h"
+
+/* Tenant GUIDs, or any. */
+const char *sso_words_tenants(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* Scopes, or none. */
+const char *sso_words_scopes(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* Audiences of access tokens, or off. */
+const char *sso_words_audiences(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
