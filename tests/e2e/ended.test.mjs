@@ -264,7 +264,7 @@ describe('ended sessions', { skip: missing }, () => {
 
   describe('session endpoint', { skip: noClock }, () => {
     test('tells the times; tabs that poll it do not keep a session alive', async () => {
-      const own = await startSite({ emu: site.emu, backend: site.backend, clock: true, directives: { EntraSessionIdleTimeout: '10m' } });
+      const own = await startSite({ emu: site.emu, backend: site.backend, clock: true, directives: { EntraSessionIdleTimeout: '10m', EntraSessionRevalidate: 'off' } });
       const browser = await own.signedIn();
       const cookie = copyOf(browser);
       const first = (await replay(own, cookie, '/.entra/session')).json();
