@@ -17,6 +17,7 @@
 #include "httpd/hooks.h"
 #include "httpd/lifecycle.h"
 #include "httpd/renewal.h"
+#include "httpd/watching.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -28,6 +29,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(sso_lifecycle_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* In the parent, which may read what the processes may not. */
     ap_hook_monitor(sso_renewal_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(sso_watching_ready, NULL, NULL, APR_HOOK_REALLY_LAST);
 
     /* Before every other module: what a client must not say is gone before anybody can believe it. mod_log_forensic
      * hooks as early, and writes down all that it finds. */

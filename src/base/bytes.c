@@ -236,6 +236,24 @@ unsigned char *sso_base64url_decode(apr_pool_t *pool, const char *text, apr_size
     return data;
 }
 
+unsigned char *sso_base64_decode(apr_pool_t *pool, const char *text, apr_size_t text_len, apr_size_t *ret_len)
+{
+    if (text == NULL || text_len % 4 != 0 || memchr(text, '-', text_len) != NULL ||
+        memchr(text, '_', text_len) != NULL) {
+        return NULL;
+    }
+    apr_size_t len = text_len;
+    while (len > 0 && text_len - len < 2 && text[len - 1] == '=') {
+        len--;
+    }
+    /* The other alphabet, without padding, has its own strict reader. */
+    char *other = apr_pstrmemdup(pool, text, len);
+    for (apr_size_t i = 0; i < len; i++) {
+        other[i] = other[i] == '+' ? '-' : other[i] == '/' ? '_' : other[i];
+    }
+    return sso_base64url_decode(pool, other, len, ret_len);
+}
+
 /* The ASCII classes by hand: those of <ctype.h> depend on the locale. */
 static bool is_alnum(unsigned char c)
 {

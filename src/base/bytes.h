@@ -55,6 +55,8 @@ const char *sso_base64url(apr_pool_t *pool, const void *data, apr_size_t len);
 unsigned char *sso_base64url_decode(apr_pool_t *pool, const char *text, apr_size_t text_len, apr_size_t *ret_len);
 /* Standard base64 with padding (RFC 4648 section 4), for headers. */
 const char *sso_base64(apr_pool_t *pool, const void *data, apr_size_t len);
+/* Strict: exactly what sso_base64 would have written. NULL when text is none. Data in pool, NUL behind its end. */
+unsigned char *sso_base64_decode(apr_pool_t *pool, const char *text, apr_size_t text_len, apr_size_t *ret_len);
 /* Lower-case hexadecimal. */
 const char *sso_hex(apr_pool_t *pool, const void *data, apr_size_t len);
 

@@ -294,6 +294,20 @@ sso_json_writer_t *sso_json_add_object(sso_json_writer_t *object, const char *na
     return added;
 }
 
+sso_json_writer_t *sso_json_set_object(sso_json_writer_t *object, const char *name)
+{
+    sso_json_writer_t *member = apr_palloc(object->pool, sizeof(*member));
+    member->pool = object->pool;
+    member->root = json_object(); /* the outer object owns it */
+    set_member(object, name, member->root);
+    return member;
+}
+
+void sso_json_set_value(sso_json_writer_t *object, const char *name, const sso_json_t *value)
+{
+    set_member(object, name, json_deep_copy(inner(value)));
+}
+
 const char *sso_json_print(apr_pool_t *pool, const sso_json_writer_t *object)
 {
     /* Measured, then written straight into the pool: no buffer of jansson's is left to free or to wipe. */

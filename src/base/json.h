@@ -64,6 +64,10 @@ void sso_json_set_bool(sso_json_writer_t *object, const char *name, bool value);
 void sso_json_set_list(sso_json_writer_t *object, const char *name, const char *const *items, apr_size_t count);
 /* Adds an object to the list of that name, which begins empty, and gives it to be filled. It lives with object. */
 sso_json_writer_t *sso_json_add_object(sso_json_writer_t *object, const char *name);
+/* An object as the member of that name, to be filled. Lives with the outer one. */
+sso_json_writer_t *sso_json_set_object(sso_json_writer_t *object, const char *name);
+/* A copy of a parsed value. */
+void sso_json_set_value(sso_json_writer_t *object, const char *name, const sso_json_t *value);
 /* Compact text in pool, keys in order of insertion. */
 const char *sso_json_print(apr_pool_t *pool, const sso_json_writer_t *object);
 

@@ -26,6 +26,18 @@
 #define SSO_MAX_GRAPH_GROUPS 20000
 #define SSO_MAX_GRAPH_PAGES 40
 
+/* What a resource wants (WWW-Authenticate), all of it and the claims within it, decoded. */
+#define SSO_MAX_CHALLENGE (16 * 1024)
+#define SSO_MAX_CHALLENGE_CLAIMS 4096
+
+/* The tenant watch: a page of Graph's delta query, the link to the next, and how many pages one turn reads. */
+#define SSO_MAX_DELTA_RESPONSE (1024 * 1024)
+#define SSO_MAX_DELTA_USERS 2000
+#define SSO_MAX_WATCH_LINK (16 * 1024)
+#define SSO_MAX_WATCH_PAGES 50
+/* A token of the application that is kept for the next turn. */
+#define SSO_MAX_APP_TOKEN (16 * 1024)
+
 /* Claims kept in a session. A name and a value, and the items of a list. */
 #define SSO_MAX_CLAIM_NAME 120
 #define SSO_MAX_CLAIM_VALUE 4096

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Microsoft Graph, as far as group membership needs it. A failure never reads as "no groups". */
+/* Microsoft Graph asked as a user: which groups it is in, and whether its token still counts. A failure never reads as
+ * "no groups". */
 #pragma once
 
 #include <apr_tables.h>
@@ -28,3 +29,18 @@ sso_rc sso_graph_all_groups(sso_ctx_t *ctx, const sso_graph_t *graph, apr_array_
 /* The object id of the group with that display name: GET /v1.0/groups?$filter=displayName eq '...'. *ret_id NULL when
  * there is none; two of one name are SSO_R_GRAPH_AMBIGUOUS, since nobody can know which was meant. */
 sso_rc sso_graph_group_id(sso_ctx_t *ctx, const sso_graph_t *graph, const char *name, const char **ret_id) SSO_MUST_USE;
+
+typedef enum {
+    SSO_PROBE_GOOD,
+    SSO_PROBE_STALE,     /* no longer taken, as of an expired token, or of nobody that Graph knows: a refresh tells */
+    SSO_PROBE_CHALLENGED /* Graph wants a token that is younger than what happened to this account */
+} sso_probe_state_t;
+
+typedef struct {
+    sso_probe_state_t state;
+    const char *claims; /* of SSO_PROBE_CHALLENGED: what a refresh has to ask for, JSON */
+} sso_probe_t;
+
+/* Asks Graph for the user's own id, of which only the status counts. Errors: SSO_R_PROBE_CHALLENGE, SSO_R_PROBE_CONSENT
+ * (403), SSO_R_GRAPH_BUSY, _LATER, _FORMAT, _TOKEN (it cannot even be sent), and those of HTTP. */
+sso_rc sso_graph_probe(sso_ctx_t *ctx, const sso_graph_t *graph, sso_probe_t *ret_probe) SSO_MUST_USE;

@@ -311,9 +311,7 @@ static sso_rc answer_read(sso_ctx_t *ctx, const sso_http_response_t *response, s
         !token_read(ctx, answer, "refresh_token", &tokens.refresh_token)) {
         return sso_fail(ctx, SSO_R_TOKEN_FORMAT, "a token is no text");
     }
-    if (tokens.id_token == NULL) {
-        return sso_fail(ctx, SSO_R_TOKEN_NO_ID_TOKEN, "scope openid may be missing");
-    }
+    tokens.issued = response->date;
     *ret_tokens = tokens;
     return SSO_OK;
 }
@@ -388,6 +386,21 @@ static sso_rc token_request(sso_ctx_t *ctx, sso_authority_t *authority, const ss
     return rc;
 }
 
+static sso_rc user_tokens(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                          sso_credential_t *credential, const char *client_id, apr_table_t *form,
+                          sso_tokens_t *ret_tokens)
+{
+    sso_tokens_t tokens;
+    sso_rc rc = token_request(ctx, authority, metadata, credential, client_id, form, &tokens);
+    if (rc == SSO_OK && tokens.id_token == NULL) {
+        rc = sso_fail(ctx, SSO_R_TOKEN_NO_ID_TOKEN, "scope openid may be missing");
+    }
+    if (rc == SSO_OK) {
+        *ret_tokens = tokens;
+    }
+    return rc;
+}
+
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                        const sso_redeem_t *request, sso_tokens_t *ret_tokens)
 {
@@ -398,8 +411,9 @@ sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_met
     field_add(form, "redirect_uri", request->redirect_uri);
     field_add(form, "code_verifier", request->code_verifier);
     field_add(form, "scope", request->scope);
+    field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    return token_request(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
+    return user_tokens(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
 }
 
 sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
@@ -412,5 +426,23 @@ sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
     field_add(form, "scope", request->scope);
     field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    return token_request(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
+    return user_tokens(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
+}
+
+sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                     const sso_app_request_t *request, sso_tokens_t *ret_tokens)
+{
+    sso_tokens_t tokens;
+    apr_table_t *form = apr_table_make(ctx->pool, 8);
+    field_add(form, "client_id", request->client_id);
+    field_add(form, "grant_type", "client_credentials");
+    field_add(form, "scope", request->scope);
+    sso_rc rc = token_request(ctx, authority, metadata, request->credential, request->client_id, form, &tokens);
+    if (rc == SSO_OK && tokens.access_token == NULL) {
+        rc = sso_fail(ctx, SSO_R_TOKEN_FORMAT, "no access token");
+    }
+    if (rc == SSO_OK) {
+        *ret_tokens = tokens;
+    }
+    return rc;
 }

@@ -56,6 +56,7 @@ typedef struct {
     const char *scope;
     const char *code;
     const char *code_verifier;
+    const char *claims; /* as in the authorize request, NULL for none */
     const char *correlation_id;
 } sso_redeem_t;
 
@@ -64,6 +65,7 @@ typedef struct {
     const char *access_token;  /* NULL when absent */
     const char *refresh_token; /* NULL when absent */
     int64_t expires_in_s;
+    apr_time_t issued; /* by the clock of who gave them; 0 when the answer had no Date */
 } sso_tokens_t;
 
 typedef struct {
@@ -85,3 +87,14 @@ sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
  * are wiped with it. */
 sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                        const sso_redeem_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;
+
+typedef struct {
+    const char *client_id;
+    sso_credential_t *credential;
+    const char *scope; /* "<resource>/.default" */
+} sso_app_request_t;
+
+/* A token of the application itself, for its own work (RFC 6749 4.4): *ret_tokens has an access token and neither of
+ * the others. Errors and ownership as sso_code_redeem. */
+sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                     const sso_app_request_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;

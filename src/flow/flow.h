@@ -30,6 +30,9 @@ typedef struct {
     const apr_array_header_t *allowed_tenants; /* const char * GUIDs, or NULL */
     bool any_tenant;
     apr_interval_time_t skew;
+    const char *graph_url;
+    bool continuous;           /* Graph is asked about each session too (EntraContinuousAccess) */
+    apr_interval_time_t watch; /* how often Graph is asked about all users (EntraTenantWatch); 0: never */
     const sso_origin_t *origin;
     const char *path;                 /* EntraPath, "/.entra" */
     const char *redirect_uri;         /* origin + path + "/callback" */

@@ -3,15 +3,17 @@
  * elsewhere. */
 #pragma once
 
+#include "entra/oauth.h"
 #include "flow/flow.h"
 
-/* The row of a new session, with its refresh token (NULL for none) sealed for it alone. Errors: those of the store and
+/* The row of a new session, with the tokens that it is asked about with (none without a refresh token) sealed for it
+ * alone. Errors: those of the store and
  * of sealing: then there must be no session. */
 sso_rc sso_keep_new(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record,
-                    const char *refresh_token) SSO_MUST_USE;
+                    const sso_tokens_t *tokens) SSO_MUST_USE;
 
-/* The row of a session that a fresh sign-in made stronger: the new refresh token takes the old one's place, and a
+/* The row of a session that a fresh sign-in made stronger: the new tokens take the old ones' place, and a
  * renewal that is under way comes to nothing. Sets record->renewable. *ret_kept is false when no such session is alive.
  */
-sso_rc sso_keep_stronger(sso_ctx_t *ctx, const sso_site_t *site, sso_record_t *record, const char *refresh_token,
+sso_rc sso_keep_stronger(sso_ctx_t *ctx, const sso_site_t *site, sso_record_t *record, const sso_tokens_t *tokens,
                          bool *ret_kept) SSO_MUST_USE;

@@ -9,6 +9,7 @@
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/groups.h"
+#include "flow/probe.h"
 #include "session/identity.h"
 
 /* Longer than all outbound calls of one renewal may take together, so that a claim is lost only with its worker. */
@@ -22,16 +23,20 @@ static bool is_refusal(sso_rc rc)
     return class == SSO_CLASS_CLIENT || class == SSO_CLASS_USER;
 }
 
-static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const char *refresh_token, sso_tokens_t *ret_tokens)
+static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const char *refresh_token, const char *challenge,
+                     sso_tokens_t *ret_tokens)
 {
     const sso_authority_view_t *view;
-    const sso_refresh_t request = {
+    sso_refresh_t request = {
         .client_id = site->client_id,
         .credential = site->credential,
         .scope = site->scope,
         .refresh_token = refresh_token,
     };
     sso_rc rc = sso_authority_view(ctx, site->authority, &view);
+    if (rc == SSO_OK) {
+        rc = sso_probe_claims(ctx, site, NULL, challenge, &request.claims);
+    }
     return rc != SSO_OK ? rc : sso_refresh_redeem(ctx, site->authority, view->metadata, &request, ret_tokens);
 }
 
@@ -70,21 +75,24 @@ static sso_rc judge(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *
     return SSO_OK;
 }
 
-/* Both sealed for the store. */
+/* Sealed for the store. access_token NULL: the kept one stays. */
 static sso_rc seal_result(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *renewed,
-                          const char *refresh_token, const char **ret_refresh, const char **ret_identity)
+                          const char *refresh_token, const char *access_token, sso_store_result_t *ret_result)
 {
     const unsigned char *data;
     apr_size_t len;
-    *ret_refresh = NULL;
+    memset(ret_result, 0, sizeof(*ret_result));
     sso_rc rc = sso_record_pack(ctx, renewed, SSO_MAX_SEALED, &data, &len);
     if (rc == SSO_OK) {
-        rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_IDENTITY, renewed->id, data, len, ret_identity);
+        rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_IDENTITY, renewed->id, data, len, &ret_result->identity);
     }
     /* RFC 6749 6: no new token means that the old one goes on. */
     if (rc == SSO_OK && refresh_token != NULL) {
         rc = sso_session_seal(ctx, &site->session, SSO_PURPOSE_REFRESH, renewed->id, refresh_token,
-                              strlen(refresh_token), ret_refresh);
+                              strlen(refresh_token), &ret_result->refresh);
+    }
+    if (rc == SSO_OK && access_token != NULL) {
+        rc = sso_probe_seal(ctx, site, renewed->id, access_token, &ret_result->access);
     }
     return rc;
 }
@@ -126,13 +134,13 @@ static sso_rc open_identity(sso_ctx_t *ctx, const sso_site_t *site, const sso_re
 }
 
 /* Ends the session everywhere, since Entra does not stand by it any more. */
-static sso_renewal_t refuse(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record)
+static sso_renewal_t refuse(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record, const char *why)
 {
     const sso_fault_t cause = ctx->fault;
     sso_fault_clear(ctx);
     const sso_ending_t ending = {site->store, site->ended};
     bool waits = false;
-    if (sso_ending_end_one(ctx, &ending, record, "revalidation", "entra", &waits) != SSO_OK || waits) {
+    if (sso_ending_end_one(ctx, &ending, record, why, "entra", &waits) != SSO_OK || waits) {
         sso_debug(ctx, "the other nodes learn of it when the database is back");
     }
     ctx->fault = cause;
@@ -141,25 +149,30 @@ static sso_renewal_t refuse(sso_ctx_t *ctx, const sso_site_t *site, const sso_re
 
 /* The claim is ours: Entra is asked, and the answer is kept before anybody acts on it. */
 static sso_rc ask(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record, const sso_stored_t *stored,
-                  const char *claim, sso_record_t *ret_renewed)
+                  const char *claim, bool *ret_challenged, sso_record_t *ret_renewed)
 {
     const char *token = NULL;
-    const char *refresh = NULL;
-    const char *identity = NULL;
+    sso_probed_t probed = {false};
+    sso_store_result_t result;
     sso_tokens_t tokens = {NULL};
     bool kept = false;
     sso_rc rc = open_token(ctx, site, stored, &token);
     if (rc == SSO_OK) {
-        rc = redeem(ctx, site, token, &tokens);
+        rc = sso_probe(ctx, site, stored, &probed);
+        *ret_challenged = probed.challenged;
+    }
+    if (rc == SSO_OK) {
+        rc = redeem(ctx, site, token, probed.challenge, &tokens);
     }
     if (rc == SSO_OK) {
         rc = judge(ctx, site, record, &tokens, ret_renewed);
     }
     if (rc == SSO_OK) {
-        rc = seal_result(ctx, site, ret_renewed, tokens.refresh_token, &refresh, &identity);
+        rc = seal_result(ctx, site, ret_renewed, tokens.refresh_token, probed.keep_next ? tokens.access_token : NULL,
+                         &result);
     }
     if (rc == SSO_OK) {
-        rc = sso_store_renewed(ctx, site->store, record->id, claim, refresh, identity, &kept);
+        rc = sso_store_renewed(ctx, site->store, record->id, claim, &result, &kept);
     }
     if (rc == SSO_OK && !kept) {
         rc = sso_fail(ctx, SSO_R_RENEW_BUSY, "the claim was lost");
@@ -215,12 +228,13 @@ sso_renewal_t sso_renew(sso_ctx_t *ctx, const sso_site_t *site, const sso_record
     if (claim == NULL) {
         return look(ctx, site, record, &stored, ret_renewed);
     }
-    rc = ask(ctx, site, record, &stored, claim, ret_renewed);
+    bool challenged = false;
+    rc = ask(ctx, site, record, &stored, claim, &challenged, ret_renewed);
     if (rc == SSO_OK) {
         return SSO_RENEWED;
     }
     if (is_refusal(rc)) {
-        return refuse(ctx, site, record);
+        return refuse(ctx, site, record, challenged ? "continuous access" : "revalidation");
     }
     give_back(ctx, site, record, claim);
     return SSO_RENEW_LATER;

@@ -12,6 +12,7 @@
 #include "entra/oauth.h"
 #include "flow/groups.h"
 #include "flow/keep.h"
+#include "flow/probe.h"
 #include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
@@ -80,11 +81,14 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         .prompt = wishes->prompt,
         .login_hint = wishes->login_hint,
         .domain_hint = wishes->domain_hint,
-        .claims = wishes->acr == NULL ? NULL : sso_stepup_claims(ctx->pool, wishes->acr),
         .max_age =
             wishes->max_age > 0 ? apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, apr_time_sec(wishes->max_age)) : NULL,
         .correlation_id = answer->correlation_id,
     };
+    rc = sso_probe_claims(ctx, site, wishes->acr, NULL, &authorize.claims);
+    if (rc != SSO_OK) {
+        return rc;
+    }
     sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
     return SSO_OK;
 }
@@ -316,7 +320,7 @@ static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
 /* What a callback is about, beside its answer. */
 typedef struct {
     const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
-    const char *refresh_token;   /* what Entra gave; NULL for none */
+    sso_tokens_t tokens;         /* what Entra gave */
 } outcome_t;
 
 /* Fills answer->record with what the code brings. */
@@ -345,6 +349,9 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
     };
     sso_rc rc = sso_authority_view(ctx, site->authority, &view);
     if (rc == SSO_OK) {
+        rc = sso_probe_claims(ctx, site, NULL, NULL, &request.claims);
+    }
+    if (rc == SSO_OK) {
         rc = sso_code_redeem(ctx, site->authority, view->metadata, &request, &tokens);
     }
     if (rc == SSO_OK) {
@@ -363,7 +370,7 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         rc = sso_wishes_check(ctx, site, &state->wishes, outcome->present, record);
     }
     if (rc == SSO_OK) {
-        outcome->refresh_token = tokens.refresh_token;
+        outcome->tokens = tokens;
         rc = sso_groups_fill(ctx, site, &token, tokens.access_token, record);
     }
     return rc;
@@ -378,7 +385,7 @@ static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_sta
     }
     if (outcome->present != NULL) {
         sso_session_strengthen(ctx, outcome->present, &answer->record);
-        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, outcome->refresh_token, &answer->strengthened);
+        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, &outcome->tokens, &answer->strengthened);
         if (rc != SSO_OK || answer->strengthened) {
             return rc;
         }
@@ -387,7 +394,7 @@ static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_sta
     }
     sso_login_count(ctx, login);
     sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
-    answer->record.renewable = outcome->refresh_token != NULL && *outcome->refresh_token != '\0';
+    answer->record.renewable = outcome->tokens.refresh_token != NULL;
     return rc;
 }
 
@@ -422,7 +429,7 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     }
     /* Last: a session that does not fit into its cookies leaves no row behind. */
     if (rc == SSO_OK && !answer->strengthened) {
-        rc = sso_keep_new(ctx, site, &answer->record, outcome.refresh_token);
+        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */

@@ -36,3 +36,6 @@ typedef sso_draft_t draft_t;
 void sso_draft_database(sso_draft_t *draft);
 /* Fills the credential, and what the parent must look after. */
 void sso_draft_credential(sso_draft_t *draft);
+/* Fills how Entra is asked about sessions: revalidation, continuous access, the tenant watch. After tenant, client and
+ * groups. */
+void sso_draft_freshness(sso_draft_t *draft);

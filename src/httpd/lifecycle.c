@@ -25,6 +25,7 @@
 #include "httpd/revalidation.h"
 #include "httpd/site.h"
 #include "httpd/storage.h"
+#include "httpd/watching.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -168,7 +169,8 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (!sso_renewal_begin(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (!start_watchdog(pconf, main_server) || !sso_endings_watch(pconf, main_server)) {
+    if (!start_watchdog(pconf, main_server) || !sso_endings_watch(pconf, main_server) ||
+        !sso_watching_start(pconf, main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA2013: mod_watchdog does not take our task");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -237,4 +239,5 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         }
     }
     sso_revalidation_begin(pchild, main_server, http);
+    sso_watching_begin(pchild, main_server);
 }

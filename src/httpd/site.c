@@ -152,6 +152,7 @@ static void fill_groups(draft_t *draft)
     draft->site->groups.overage = (sso_overage_t)get(draft, SSO_SERVER_GROUP_OVERAGE)->choice;
     draft->site->groups.graph_url = graph->set ? graph->first : cloud->graph_url;
     site->groups = &draft->site->groups;
+    site->graph_url = draft->site->groups.graph_url;
     check_group_names(draft);
     const char *scopes = sso_groups_scopes(site->groups);
     if (*scopes != '\0') {
@@ -241,23 +242,6 @@ static int field_limit(const server_rec *server)
     return limit > 0 ? limit : DEFAULT_LIMIT_REQUEST_FIELDSIZE;
 }
 
-static void fill_freshness(draft_t *draft)
-{
-    sso_freshness_t *freshness = &draft->site->site.session.freshness;
-    const sso_value_t *revalidate = get(draft, SSO_SERVER_SESSION_REVALIDATE);
-    const sso_value_t *grace = get(draft, SSO_SERVER_SESSION_GRACE);
-    freshness->revalidate = revalidate->span;
-    freshness->grace = grace->span;
-    if (revalidate->choice == 0 && revalidate->span < apr_time_from_sec(10)) {
-        complain(draft, "ENTRA4085", SSO_SERVER_SESSION_REVALIDATE,
-                 "must be 10s at least, since each session asks Entra that often; write off to ask never");
-    }
-    if (grace->choice == 1 || grace->span < apr_time_from_sec(60) || grace->span > SSO_SESSION_CAP) {
-        complain(draft, "ENTRA4086", SSO_SERVER_SESSION_GRACE,
-                 "must be between 1m and 8h: Entra is asked in the background, while the session goes on");
-    }
-}
-
 static void fill_session(draft_t *draft)
 {
     sso_site_t *site = &draft->site->site;
@@ -278,7 +262,7 @@ static void fill_session(draft_t *draft)
     if (site->session.idle <= 0 && get(draft, SSO_SERVER_SESSION_IDLE)->choice == 0) {
         complain(draft, "ENTRA4015", SSO_SERVER_SESSION_IDLE, "must be more than nothing; write off to have none");
     }
-    fill_freshness(draft);
+    sso_draft_freshness(draft);
     if (domain->set && site->origin != NULL && !is_parent_domain(domain->first, site->origin->host)) {
         complain(draft, "ENTRA4016", SSO_SERVER_COOKIE_DOMAIN, "%s is no parent domain of the public host %s",
                  domain->first, site->origin->host);

@@ -37,8 +37,9 @@ struct sso_site_config_t {
     sso_keyring_t *ring; /* what is in key_file; shared by all sites of that file */
     sso_credential_source_t source;
     sso_site_database_t database;
-    void *frontchannel;    /* shared memory of the gate before front-channel logout */
-    apr_time_t ended_turn; /* when this process kept up with the ended sessions last */
+    void *frontchannel;              /* shared memory of the gate before front-channel logout */
+    struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
+    apr_time_t ended_turn;           /* when this process kept up with the ended sessions last */
     const server_rec *server;
 };
 

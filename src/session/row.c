@@ -45,8 +45,10 @@ enum {
     COL_ENDS,
     COL_REVALIDATED,
     COL_ENDED,
-    COL_REFRESH, /* the list leaves these two out */
-    COL_RENEWED
+    COL_SIGNED_IN,
+    COL_REFRESH, /* the list leaves these out */
+    COL_RENEWED,
+    COL_ACCESS
 };
 
 bool sso_row_is_app(const char *text)
@@ -59,20 +61,23 @@ static bool times_parse(const char *const *columns, sso_stored_t *session)
     int64_t created;
     int64_t ends;
     int64_t revalidated;
+    int64_t signed_in;
     if (!sso_integer_parse(columns[COL_CREATED], &created) || !sso_integer_parse(columns[COL_ENDS], &ends) ||
-        !sso_integer_parse(columns[COL_REVALIDATED], &revalidated)) {
+        !sso_integer_parse(columns[COL_REVALIDATED], &revalidated) ||
+        !sso_integer_parse(columns[COL_SIGNED_IN], &signed_in)) {
         return false;
     }
     session->created = created;
     session->ends = ends;
     session->revalidated = revalidated;
+    session->signed_in = signed_in;
     /* SECURITY: the database cannot give a session more than the cap. */
     return created > 0 && ends >= created && ends - created <= SSO_SESSION_CAP && revalidated > 0;
 }
 
 static bool texts_parse(apr_pool_t *pool, const char *const *columns, bool whole, sso_stored_t *session)
 {
-    for (int i = COL_ID; i <= (whole ? COL_RENEWED : COL_ENDED); i++) {
+    for (int i = COL_ID; i <= (whole ? COL_ACCESS : COL_SIGNED_IN); i++) {
         apr_size_t max = i >= COL_REFRESH ? SSO_MAX_STORED_SEALED : SSO_MAX_STORED_TEXT;
         if (columns[i] == NULL || strlen(columns[i]) > max || !sso_is_utf8(columns[i], strlen(columns[i]))) {
             return false;
@@ -91,6 +96,7 @@ static bool texts_parse(apr_pool_t *pool, const char *const *columns, bool whole
     session->ended = columns[COL_ENDED][0] == '1';
     session->refresh = whole ? apr_pstrdup(pool, columns[COL_REFRESH]) : "";
     session->identity = whole ? apr_pstrdup(pool, columns[COL_RENEWED]) : "";
+    session->access = whole ? apr_pstrdup(pool, columns[COL_ACCESS]) : "";
     return true;
 }
 

@@ -4,8 +4,9 @@
 
 #include "session/store.h"
 
-/* The columns that sso_row_parse reads, in its order; a whole row has "refresh, renewed" behind them. */
-#define SSO_ROW_COLUMNS "id, app, tenant, object, sid, username, created, ends, revalidated, ended"
+/* The columns that sso_row_parse reads, in its order; a whole row has the sealed ones behind them. */
+#define SSO_ROW_COLUMNS "id, app, tenant, object, sid, username, created, ends, revalidated, ended, signed_in"
+#define SSO_ROW_SEALED "refresh, renewed, access"
 
 /* Ids and moments as text, in pool. */
 const char *sso_row_id(apr_pool_t *pool, const unsigned char id[static SSO_SESSION_ID_BYTES]);

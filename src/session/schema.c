@@ -39,6 +39,17 @@ static const char *const step_1[] = {
     NULL,
 };
 
+/* What the word of Graph and of a whole tenant needs. access: the sealed token that Graph is asked with. signed_in: by
+ * Entra's clock, 0 when it is not known. claimed_until: nobody's turn before, by the database's clock; began: the turn.
+ */
+static const char *const step_2[] = {
+    "ALTER TABLE entra_session ADD COLUMN access TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE entra_session ADD COLUMN signed_in BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE entra_watch (id VARCHAR(32) NOT NULL PRIMARY KEY, link TEXT NOT NULL, claim VARCHAR(32) NOT NULL, "
+    "claimed_until BIGINT NOT NULL, began BIGINT NOT NULL)",
+    NULL,
+};
+
 typedef struct {
     int least; /* a step that only adds leaves this as it was */
     const char *const *statements;
@@ -47,6 +58,7 @@ typedef struct {
 /* The i-th makes version i + 1. */
 static const step_t steps[] = {
     {1, step_1},
+    {1, step_2},
 };
 
 int sso_schema_version(void)

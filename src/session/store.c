@@ -14,12 +14,6 @@
 #include "session/row.h"
 #include "session/schema.h"
 
-/* A row outlives its time by this, since another node's clock may be behind. */
-#define KEPT_LONGER apr_time_from_sec(15 * 60)
-#define AUDIT_KEPT apr_time_from_sec(366 * 24 * 60 * 60)
-/* Rows deleted by one transaction, so that no sign-in waits long behind a purge. */
-#define PURGE_ROWS 2000
-
 struct sso_store_t {
     sso_database_t *database;
 };
@@ -32,6 +26,11 @@ sso_rc sso_store_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, cons
         *ret_store = store;
     }
     return rc;
+}
+
+sso_database_t *sso_store_database(const sso_store_t *store)
+{
+    return store->database;
 }
 
 /* ---- one statement with its arguments ---- */
@@ -103,6 +102,7 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
         {"username", session->username, SSO_MAX_STORED_TEXT},
         {"refresh token", session->refresh, SSO_MAX_STORED_SEALED},
         {"identity", session->identity, SSO_MAX_STORED_SEALED},
+        {"access token", session->access, SSO_MAX_STORED_SEALED},
     };
     for (size_t i = 0; rc == SSO_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
         rc = sso_row_check_text(ctx, texts[i].what, texts[i].text, texts[i].max);
@@ -116,9 +116,9 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
 sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session)
 {
     static const sso_statement_t add = {
-        "session_add", "INSERT INTO entra_session (" SSO_ROW_COLUMNS ", refresh, renewed, claim, claimed_until) "
+        "session_add", "INSERT INTO entra_session (" SSO_ROW_COLUMNS ", " SSO_ROW_SEALED ", claim, claimed_until) "
                        "VALUES (%s, %s, %s, %s, %s, %s, CAST(%s AS BIGINT), CAST(%s AS BIGINT), CAST(%s AS BIGINT), "
-                       "0, %s, %s, '', 0)"};
+                       "0, CAST(%s AS BIGINT), %s, %s, %s, '', 0)"};
     sso_rc rc = stored_check(ctx, session);
     if (rc != SSO_OK) {
         return rc;
@@ -132,8 +132,10 @@ sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *ses
                           sso_row_time(ctx->pool, session->created),
                           sso_row_time(ctx->pool, session->ends),
                           sso_row_time(ctx->pool, session->revalidated),
+                          sso_row_time(ctx->pool, session->signed_in),
                           session->refresh,
-                          session->identity};
+                          session->identity,
+                          session->access};
     return change(ctx, store, &add, args, NULL);
 }
 
@@ -142,8 +144,9 @@ sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored
     static const sso_statement_t strengthen = {
         "session_strengthen",
         "UPDATE entra_session SET sid = %s, username = %s, revalidated = CAST(%s AS BIGINT), "
-        "refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, renewed = '', claim = '', "
-        "claimed_until = 0 WHERE id = %s AND app = %s AND tenant = %s AND object = %s AND ended = 0"};
+        "refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, access = CASE WHEN %s = '1' THEN %s ELSE access END, "
+        "renewed = '', claim = '', claimed_until = 0 WHERE id = %s AND app = %s AND tenant = %s AND object = %s AND "
+        "ended = 0"};
     sso_rc rc = stored_check(ctx, session);
     if (rc != SSO_OK) {
         return rc;
@@ -154,6 +157,8 @@ sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored
                           sso_row_time(ctx->pool, session->revalidated),
                           *session->refresh == '\0' ? "0" : "1",
                           session->refresh,
+                          *session->access == '\0' ? "0" : "1",
+                          session->access,
                           sso_row_id(ctx->pool, session->id),
                           session->app,
                           session->tid,
@@ -180,8 +185,8 @@ static sso_rc row_find(sso_ctx_t *ctx, const char *const *columns, void *baton)
 sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                       sso_stored_t *ret_session, bool *ret_found)
 {
-    static const sso_statement_t find = {"session_find", "SELECT " SSO_ROW_COLUMNS
-                                                         ", refresh, renewed FROM entra_session WHERE id = %s"};
+    static const sso_statement_t find = {"session_find", "SELECT " SSO_ROW_COLUMNS ", " SSO_ROW_SEALED
+                                                         " FROM entra_session WHERE id = %s"};
     found_t found;
     const char *args[] = {sso_row_id(ctx->pool, id)};
     call_t call = {.statement = &find, .args = args, .row = row_find, .into = &found, .found = &found.found};
@@ -232,22 +237,29 @@ sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char i
 }
 
 sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
-                         const char *claim, const char *refresh, const char *identity, bool *ret_kept)
+                         const char *claim, const sso_store_result_t *result, bool *ret_kept)
 {
     static const sso_statement_t renewed = {
-        "session_renewed", "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, "
-                           "renewed = %s, revalidated = CAST(%s AS BIGINT), claim = '', claimed_until = 0 "
-                           "WHERE id = %s AND claim = %s AND ended = 0"};
+        "session_renewed",
+        "UPDATE entra_session SET refresh = CASE WHEN %s = '1' THEN %s ELSE refresh END, renewed = %s, "
+        "access = CASE WHEN %s = '1' THEN %s ELSE access END, revalidated = CAST(%s AS BIGINT), claim = '', "
+        "claimed_until = 0 WHERE id = %s AND claim = %s AND ended = 0"};
+    const char *refresh = result->refresh == NULL ? "" : result->refresh;
+    const char *access = result->access == NULL ? "" : result->access;
     int rows;
-    sso_rc rc = sso_row_check_text(ctx, "refresh token", refresh == NULL ? "" : refresh, SSO_MAX_STORED_SEALED);
+    sso_rc rc = sso_row_check_text(ctx, "refresh token", refresh, SSO_MAX_STORED_SEALED);
     if (rc == SSO_OK) {
-        rc = sso_row_check_text(ctx, "identity", identity, SSO_MAX_STORED_SEALED);
+        rc = sso_row_check_text(ctx, "identity", result->identity, SSO_MAX_STORED_SEALED);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_row_check_text(ctx, "access token", access, SSO_MAX_STORED_SEALED);
     }
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {refresh == NULL ? "0" : "1",       refresh == NULL ? "" : refresh, identity,
-                          sso_row_time(ctx->pool, ctx->now), sso_row_id(ctx->pool, id),      claim};
+    const char *args[] = {result->refresh == NULL ? "0" : "1", refresh, result->identity,
+                          result->access == NULL ? "0" : "1",  access,  sso_row_time(ctx->pool, ctx->now),
+                          sso_row_id(ctx->pool, id),           claim};
     rc = change(ctx, store, &renewed, args, &rows);
     if (rc == SSO_OK) {
         *ret_kept = rows == 1;
@@ -304,6 +316,9 @@ static void condition_fill(sso_ctx_t *ctx, const sso_store_which_t *which, condi
     condition_add(ctx, condition, 'u', "LOWER(username) = LOWER(%s)", which->username);
     condition_add(ctx, condition, 'c', "created < CAST(%s AS BIGINT)",
                   which->created_before == 0 ? NULL : sso_row_time(ctx->pool, which->created_before));
+    /* A second condition on rows that the others found: no index is needed. */
+    condition_add(ctx, condition, 'g', "CASE WHEN signed_in = 0 THEN created ELSE signed_in END < CAST(%s AS BIGINT)",
+                  which->signed_in_before == 0 ? NULL : sso_row_time(ctx->pool, which->signed_in_before));
     condition_add(ctx, condition, 'e', "id <> %s", which->except == NULL ? NULL : sso_row_id(ctx->pool, which->except));
 }
 
@@ -386,10 +401,11 @@ sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t
     ending.condition.args[ending.condition.count++] = ending.batch;
     condition_fill(ctx, which, &ending.condition);
     ending.mark.name = apr_pstrcat(ctx->pool, "session_end_", ending.condition.name, NULL);
-    ending.mark.sql = apr_pstrcat(ctx->pool,
-                                  "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', claim = %s, "
-                                  "claimed_until = 0 WHERE ",
-                                  ending.condition.where, NULL);
+    ending.mark.sql =
+        apr_pstrcat(ctx->pool,
+                    "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', access = '', claim = %s, "
+                    "claimed_until = 0 WHERE ",
+                    ending.condition.where, NULL);
     rc = sso_database_change(ctx, store->database, end_work, &ending);
     if (rc == SSO_OK) {
         apr_array_cat(ret_ended, ending.ended);
@@ -406,7 +422,7 @@ static sso_rc add_ended_work(sso_ctx_t *ctx, sso_connection_t *connection, void 
                                         "WHERE entra_ended.keep_until < excluded.keep_until"};
     /* The refresh token of a session that is over helps nobody. */
     static const sso_statement_t end = {"ended_row", "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', "
-                                                     "claim = '', claimed_until = 0 WHERE id = %s"};
+                                                     "access = '', claim = '', claimed_until = 0 WHERE id = %s"};
     const char *const *args = baton;
     sso_rc rc = sso_connection_change(ctx, connection, &add, args, NULL);
     return rc == SSO_OK ? sso_connection_change(ctx, connection, &end, args, NULL) : rc;
@@ -447,7 +463,7 @@ sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned cha
     return rc;
 }
 
-/* ---- listing and purging ---- */
+/* ---- listing ---- */
 
 sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, int limit,
                       apr_array_header_t *ret_sessions)
@@ -465,33 +481,4 @@ sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_
                     " ORDER BY created DESC LIMIT CAST(%s AS BIGINT)", NULL),
     };
     return select_list(ctx, store, &list, condition.args, sso_row_add, ret_sessions);
-}
-
-static sso_rc purge(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_t *statement, apr_interval_time_t kept)
-{
-    const char *args[] = {sso_row_time(ctx->pool, ctx->now - kept), sso_row_time(ctx->pool, PURGE_ROWS)};
-    int rows;
-    sso_rc rc;
-    do {
-        rc = change(ctx, store, statement, args, &rows);
-    } while (rc == SSO_OK && rows >= PURGE_ROWS);
-    return rc;
-}
-
-sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store)
-{
-    static const sso_statement_t sessions = {"purge_session",
-                                             "DELETE FROM entra_session WHERE id IN (SELECT id FROM entra_session "
-                                             "WHERE ends < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
-    static const sso_statement_t ended = {"purge_ended",
-                                          "DELETE FROM entra_ended WHERE id IN (SELECT id FROM entra_ended "
-                                          "WHERE keep_until < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
-    static const sso_statement_t audit = {"purge_audit",
-                                          "DELETE FROM entra_audit WHERE at IN (SELECT at FROM entra_audit "
-                                          "WHERE at < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
-    sso_rc rc = purge(ctx, store, &sessions, KEPT_LONGER);
-    if (rc == SSO_OK) {
-        rc = purge(ctx, store, &ended, KEPT_LONGER);
-    }
-    return rc == SSO_OK ? purge(ctx, store, &audit, AUDIT_KEPT) : rc;
 }

@@ -27,10 +27,12 @@ typedef struct {
     const char *sid; /* Entra's, "" for none */
     const char *username;
     apr_time_t created;
+    apr_time_t signed_in; /* by Entra's clock, as far as it is known; 0 is as good as created */
     apr_time_t ends;
     apr_time_t revalidated;
     const char *refresh;  /* sealed refresh token, "" for none */
     const char *identity; /* sealed record of the last renewal, "" before the first */
+    const char *access;   /* sealed access token that Graph is asked with (EntraContinuousAccess), "" for none */
     bool ended;
 } sso_stored_t;
 
@@ -56,10 +58,16 @@ sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored
  * *ret_claim is NULL when another has it, when the session was revalidated after due_before, or when it has ended. */
 sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                        apr_time_t due_before, apr_interval_time_t hold, const char **ret_claim) SSO_MUST_USE;
-/* Gives the claim back with the result: new sealed refresh token (NULL: the stored one stays) and identity, and
- * revalidated = ctx->now. Does nothing when the claim was lost or the session has ended meanwhile: *ret_kept false. */
+/* What a renewal brought, sealed. */
+typedef struct {
+    const char *refresh; /* NULL: the stored one stays */
+    const char *identity;
+    const char *access; /* NULL: the stored one stays */
+} sso_store_result_t;
+/* Gives the claim back with the result, and revalidated = ctx->now. Does nothing when the claim was lost or the session
+ * has ended meanwhile: *ret_kept false. */
 sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
-                         const char *claim, const char *refresh, const char *identity, bool *ret_kept) SSO_MUST_USE;
+                         const char *claim, const sso_store_result_t *result, bool *ret_kept) SSO_MUST_USE;
 /* Gives the claim back without a result: nobody tries again before ctx->now + wait. refresh NULL: the stored one stays.
  */
 sso_rc sso_store_release(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
@@ -74,6 +82,7 @@ typedef struct {
     const char *oid;
     const char *username;
     apr_time_t created_before;   /* 0: whenever */
+    apr_time_t signed_in_before; /* by Entra's clock; 0: whenever */
     const unsigned char *except; /* this one stays */
 } sso_store_which_t;
 
@@ -101,9 +110,12 @@ sso_rc sso_store_ended_since(sso_ctx_t *ctx, sso_store_t *store, apr_interval_ti
 sso_rc sso_store_is_ended(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                           bool *ret_ended) SSO_MUST_USE;
 
-/* Live sessions that fit, newest first, at most limit, into ret_sessions (sso_stored_t, without refresh and identity).
- */
+/* Live sessions that fit, newest first, at most limit, into ret_sessions (sso_stored_t, without the sealed texts). */
 sso_rc sso_store_list(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, int limit,
                       apr_array_header_t *ret_sessions) SSO_MUST_USE;
 /* Deletes rows whose time is over: sessions and ended sessions past their end, audit older than a year. */
 sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store) SSO_MUST_USE;
+
+/* The database behind it, for the files that keep other tables there. */
+struct sso_database_t;
+struct sso_database_t *sso_store_database(const sso_store_t *store);

@@ -323,6 +323,8 @@ describe('configuration', { skip: missing }, () => {
     EntraClockSkew: ['0s', '10m', '600s', '300'],
     EntraSessionMaxAge: ['8h', '480m', '1s', '28800'],
     EntraSessionIdleTimeout: ['off', 'OFF', '1h', '1s', '9h'],
+    EntraContinuousAccess: ['on', 'off', 'ON'],
+    EntraTenantWatch: ['off', 'OFF', '30s', '1m', '8h'],
     EntraRemoteUser: ['"%{oid}"', '"%{preferred_username}" "^(.*)@contoso\\.example$"', '"%{upn}" "^(.*)@(.*)$" "$2\\\\$1"', '"user-%{oid}-100%%"', '"%{extn.employeeid}"', '"%{http://schemas.example/x}"'],
     EntraHeaders: ['default', 'none', 'None', 'easyauth', 'EasyAuth'],
     EntraSignedIdentity: ['on', 'off', 'ON'],

@@ -17,6 +17,8 @@ typedef struct {
     int status;
     const char *body;
     int retry_after_s;
+    apr_time_t date;
+    const char *challenge;
     bool always; /* else once */
     bool used;
 } fake_row_t;
@@ -101,6 +103,8 @@ static sso_rc UNIT_MAYBE_UNUSED fake_http_perform(sso_http_t *http, sso_ctx_t *c
         .body = apr_pstrmemdup(ctx->pool, row->body, len),
         .len = len,
         .retry_after_s = row->retry_after_s,
+        .date = row->date,
+        .challenge = row->challenge,
     };
     *ret_response = response;
     return SSO_OK;

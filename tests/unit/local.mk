@@ -11,12 +11,14 @@ UNIT_TESTS = \
 	tests/unit/test_bytes \
 	tests/unit/test_certificates \
 	tests/unit/test_change \
+	tests/unit/test_challenge \
 	tests/unit/test_claims \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
 	tests/unit/test_database \
+	tests/unit/test_delta \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
@@ -26,6 +28,7 @@ UNIT_TESTS = \
 	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
+	tests/unit/test_graphcall \
 	tests/unit/test_groups \
 	tests/unit/test_handoff \
 	tests/unit/test_http \
@@ -47,6 +50,8 @@ UNIT_TESTS = \
 	tests/unit/test_patch \
 	tests/unit/test_principal \
 	tests/unit/test_projection \
+	tests/unit/test_probe \
+	tests/unit/test_purge \
 	tests/unit/test_record \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
@@ -69,9 +74,11 @@ UNIT_TESTS = \
 	tests/unit/test_stepup \
 	tests/unit/test_store \
 	tests/unit/test_template \
+	tests/unit/test_tenantwatch \
 	tests/unit/test_url \
 	tests/unit/test_value \
-	tests/unit/test_watch
+	tests/unit/test_watch \
+	tests/unit/test_watchrow
 
 # Of its own, so that a run under a sanitizer or valgrind can leave it out: it looks at the source, not at the program.
 GUARDS = tests/guards/run

@@ -243,6 +243,32 @@ static void test_base64url_every_byte_survives(void **state)
     }
 }
 
+static void test_base64_decode_takes_what_is_encoded_and_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"Zg",       "Zg=",       "Zh==", "Zm9=", "Zm9v=", "====",  "=",
+                                      "Zg==Zg==", "Zm9v Zm9v", "-_-_", "Zm=v", "Z===",  "Zm9v\n"};
+    apr_size_t len = 0;
+    for (int size = 0; size < 40; size++) {
+        unsigned char bytes[40];
+        for (int i = 0; i < size; i++) {
+            bytes[i] = (unsigned char)(i * 37 + 0xf8);
+        }
+        const char *text = sso_base64(unit_pool, bytes, (apr_size_t)size);
+        unsigned char *data = sso_base64_decode(unit_pool, text, strlen(text), &len);
+        assert_non_null(data);
+        assert_int_equal(len, size);
+        assert_memory_equal(data, bytes, (size_t)size);
+        assert_int_equal(data[size], 0);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (sso_base64_decode(unit_pool, bad[i], strlen(bad[i]), &len) != NULL) {
+            unit_fail("accepted: %s", bad[i]);
+        }
+    }
+    assert_null(sso_base64_decode(unit_pool, NULL, 0, &len));
+}
+
 static void test_base64url_decode_is_strict(void **state)
 {
     (void)state;
@@ -617,6 +643,7 @@ int main(void)
         unit_test(test_base64_known_values_both_ways),
         unit_test(test_base64url_every_byte_survives),
         unit_test(test_base64url_decode_is_strict),
+        unit_test(test_base64_decode_takes_what_is_encoded_and_nothing_else),
         unit_test(test_base64url_mutated_has_one_spelling),
         unit_test(test_percent_encode_keeps_only_unreserved),
         unit_test(test_query_values_are_decoded),

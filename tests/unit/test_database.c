@@ -123,7 +123,8 @@ static sso_stored_t session_of(unsigned char number)
                             .ends = unit_ctx.now + apr_time_from_sec(3600),
                             .revalidated = unit_ctx.now,
                             .refresh = "refresh",
-                            .identity = ""};
+                            .identity = "",
+                            .access = ""};
     memset(session.id, number, sizeof(session.id));
     return session;
 }
@@ -390,7 +391,8 @@ static sso_rc flow_renew(sso_store_t *store)
     sso_rc rc = sso_store_claim(&unit_ctx, store, session.id, unit_ctx.now, 0, &claim);
     if (rc == SSO_OK) {
         assert_non_null(claim);
-        rc = sso_store_renewed(&unit_ctx, store, session.id, claim, "second", "identity", &kept);
+        rc = sso_store_renewed(&unit_ctx, store, session.id, claim, &(sso_store_result_t){"second", "identity", NULL},
+                               &kept);
     }
     assert_true(rc != SSO_OK || kept);
     return rc;

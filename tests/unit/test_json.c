@@ -343,6 +343,24 @@ static void test_json_writer_adds_objects_to_a_list(void **state)
                         "{\"keys\":[{\"kid\":\"a\"},{\"n\":2,\"inner\":[{\"x\":\"y\"}]}],\"behind\":\"b\"}");
 }
 
+static void test_json_nested_objects_and_copies(void **state)
+{
+    (void)state;
+    const sso_json_t *parsed;
+    static const char text[] = "{\"a\":[1,{\"b\":null}]}";
+    assert_rc(SSO_OK, sso_json_parse(&unit_ctx, unit_pool, text, strlen(text), 100, &parsed));
+    sso_json_writer_t *root = sso_json_object_make(unit_pool);
+    sso_json_writer_t *inner = sso_json_set_object(root, "inner");
+    sso_json_set_text(root, "behind", "b");
+    sso_json_set_value(inner, "copy", sso_json_get(parsed, "a"));
+    sso_json_set_text(sso_json_set_object(inner, "deeper"), "x", "y");
+    assert_string_equal(sso_json_print(unit_pool, root),
+                        "{\"inner\":{\"copy\":[1,{\"b\":null}],\"deeper\":{\"x\":\"y\"}},\"behind\":\"b\"}");
+    /* The second of one name takes the place of the first. */
+    sso_json_set_object(root, "inner");
+    assert_string_equal(sso_json_print(unit_pool, root), "{\"inner\":{},\"behind\":\"b\"}");
+}
+
 /* Every truncation is refused, no bit flip crashes, and what a flip leaves valid is within the bounds. */
 static void test_json_mutated_never_crashes(void **state)
 {
@@ -386,6 +404,7 @@ int main(void)
         unit_test(test_json_writer_escapes_and_mends_text),
         unit_test(test_json_writer_adds_objects_to_a_list),
         unit_test(test_json_printed_is_read_back),
+        unit_test(test_json_nested_objects_and_copies),
         unit_test(test_json_mutated_never_crashes),
     };
     return unit_run(tests);

@@ -40,10 +40,10 @@ static void test_keep_new_session_has_a_row(void **state)
 {
     (void)state;
     sso_record_t record = record_of(1);
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, "first"));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
     assert_string_equal(token_of(&record), "first");
     record = record_of(2);
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, NULL));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}));
     assert_string_equal(token_of(&record), "");
 }
 
@@ -53,8 +53,10 @@ static void test_keep_without_a_store_is_a_fault(void **state)
     sso_record_t record = record_of(1);
     bool kept = true;
     site_world->site.store = NULL;
-    assert_rc(SSO_R_STORE_AWAY, sso_keep_new(&unit_ctx, &site_world->site, &record, "first"));
-    assert_rc(SSO_R_STORE_AWAY, sso_keep_stronger(&unit_ctx, &site_world->site, &record, "first", &kept));
+    assert_rc(SSO_R_STORE_AWAY,
+              sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
+    assert_rc(SSO_R_STORE_AWAY, sso_keep_stronger(&unit_ctx, &site_world->site, &record,
+                                                  &(sso_tokens_t){.refresh_token = "first"}, &kept));
 }
 
 static void test_keep_stronger_takes_the_new_token_and_stops_a_renewal(void **state)
@@ -64,12 +66,13 @@ static void test_keep_stronger_takes_the_new_token_and_stops_a_renewal(void **st
     const char *claim = NULL;
     bool kept = false;
     sso_store_t *store = site_world->site.store;
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, NULL));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}));
     assert_rc(SSO_OK, sso_store_claim(&unit_ctx, store, record.id, unit_ctx.now, SITE_MINUTE, &claim));
     assert_non_null(claim);
     record.sid = "another";
     record.revalidated += SITE_MINUTE;
-    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, "second", &kept));
+    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record,
+                                        &(sso_tokens_t){.refresh_token = "second"}, &kept));
     assert_true(kept);
     assert_true(record.renewable);
     assert_string_equal(token_of(&record), "second");
@@ -80,11 +83,12 @@ static void test_keep_stronger_takes_the_new_token_and_stops_a_renewal(void **st
     assert_int_equal(row.revalidated, record.revalidated);
     assert_int_equal(row.ends, SSO_TEST_NOW + 8 * SITE_HOUR);
     /* What the renewal brings is of the old token. */
-    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, record.id, claim, "sealed", "identity", &kept));
+    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, record.id, claim,
+                                        &(sso_store_result_t){"sealed", "identity", NULL}, &kept));
     assert_false(kept);
     assert_string_equal(token_of(&record), "second");
     /* Without a new token the old one stays. */
-    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, NULL, &kept));
+    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}, &kept));
     assert_true(kept);
     assert_string_equal(token_of(&record), "second");
 }
@@ -96,12 +100,14 @@ static void test_keep_stronger_brings_no_ended_session_back(void **state)
     sso_store_which_t which = {.id = record.id};
     apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
     bool kept = true;
-    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, "none", &kept));
+    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "none"},
+                                        &kept));
     assert_false(kept);
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, "first"));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
     assert_rc(SSO_OK, sso_store_end(&unit_ctx, site_world->site.store, &which, "test", "tester", ended));
     kept = true;
-    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, "second", &kept));
+    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record,
+                                        &(sso_tokens_t){.refresh_token = "second"}, &kept));
     assert_false(kept);
     assert_string_equal(token_of(&record), "");
 }
@@ -111,15 +117,16 @@ static void test_keep_stronger_is_of_one_user_and_application(void **state)
     (void)state;
     sso_record_t record = record_of(1);
     bool kept = true;
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, "first"));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
     sso_record_t other = record;
     other.oid = "22222222-0000-4000-8000-000000000002";
-    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &other, "second", &kept));
+    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &other,
+                                        &(sso_tokens_t){.refresh_token = "second"}, &kept));
     assert_false(kept);
     sso_site_t site = site_world->site;
     site.app = "ffffffffffffffffffffffffffffffff";
     kept = true;
-    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site, &record, "second", &kept));
+    assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site, &record, &(sso_tokens_t){.refresh_token = "second"}, &kept));
     assert_false(kept);
     assert_string_equal(token_of(&record), "first");
 }

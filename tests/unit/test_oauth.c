@@ -658,6 +658,57 @@ static void test_oauth_refresh_refusals_are_told_from_outages(void **state)
     }
 }
 
+/* ---- the application's own token ---- */
+
+static sso_rc app_token(fake_http_t *outside, sso_tokens_t *ret_tokens)
+{
+    static const sso_authority_config_t config = {FIXTURE_LOGIN, FIXTURE_TENANT, &policy};
+    sso_authority_t *authority =
+        sso_authority_make(unit_pool, &config, apr_pcalloc(unit_pool, sso_authority_shared_size()), &outside->face);
+    const sso_app_request_t request = {FIXTURE_CLIENT, sso_credential_secret(unit_pool, "planted-secret"),
+                                       "https://graph.example.com/.default"};
+    return sso_app_token(&unit_ctx, authority, &metadata, &request, ret_tokens);
+}
+
+static void test_oauth_app_token_is_asked_for_to_the_letter(void **state)
+{
+    (void)state;
+    sso_tokens_t tokens;
+    fake_http_t *outside = fake_http_make(unit_pool);
+    fake_http_once(outside, TOKEN, 200, "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"a\"}");
+    assert_rc(SSO_OK, app_token(outside, &tokens));
+    assert_string_equal(tokens.access_token, "a");
+    assert_null(tokens.refresh_token);
+    assert_null(tokens.id_token);
+    assert_int_equal(tokens.expires_in_s, 3599);
+    assert_string_equal(fake_http_last(outside)->body,
+                        "client_id=" FIXTURE_CLIENT "&grant_type=client_credentials&scope=https%3A%2F%2Fgraph."
+                        "example.com%2F.default&client_secret=planted-secret");
+}
+
+static void test_oauth_app_token_refusals_keep_their_reasons(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        sso_rc rc;
+    } rows[] = {
+        {401, "{\"error\":\"invalid_client\"}", SSO_R_TOKEN_CLIENT},
+        {400, "{\"error\":\"invalid_scope\"}", SSO_R_TOKEN_REFUSED},
+        {429, "{}", SSO_R_TOKEN_LATER},
+        {200, "{\"token_type\":\"Bearer\"}", SSO_R_TOKEN_FORMAT},
+        {200, "{\"access_token\":\"\"}", SSO_R_TOKEN_FORMAT},
+        {200, "{\"access_token\":7}", SSO_R_TOKEN_FORMAT},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_tokens_t tokens;
+        fake_http_t *outside = fake_http_make(unit_pool);
+        fake_http_once(outside, TOKEN, rows[i].status, rows[i].body);
+        assert_rc(rows[i].rc, app_token(outside, &tokens));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,6 +739,8 @@ int main(void)
         unit_test(test_oauth_refresh_posts_the_exact_form_once),
         unit_test(test_oauth_refresh_without_claims_sends_none),
         unit_test(test_oauth_refresh_refusals_are_told_from_outages),
+        unit_test(test_oauth_app_token_is_asked_for_to_the_letter),
+        unit_test(test_oauth_app_token_refusals_keep_their_reasons),
     };
     return fixture_run(tests);
 }

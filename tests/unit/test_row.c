@@ -10,9 +10,20 @@
 #define APP "00112233445566778899aabbccddeeff"
 #define GUID "8d6f4f0e-0000-4000-8000-3a6c2f1b7c11"
 
-static const char *const good[] = {
-    ID,  APP,       GUID, GUID, "", "ada@example.com", "1795446000000000", "1795474800000000", "1795446000000000",
-    "0", "refresh", ""};
+static const char *const good[] = {ID,
+                                   APP,
+                                   GUID,
+                                   GUID,
+                                   "",
+                                   "ada@example.com",
+                                   "1795446000000000",
+                                   "1795474800000000",
+                                   "1795446000000000",
+                                   "0",
+                                   "1795445000000000",
+                                   "refresh",
+                                   "",
+                                   "access"};
 enum { COLUMNS = sizeof(good) / sizeof(good[0]) };
 
 static void test_row_good_one_is_read(void **state)
@@ -23,10 +34,13 @@ static void test_row_good_one_is_read(void **state)
     assert_string_equal(sso_row_id(unit_pool, session.id), ID);
     assert_int_equal(session.created, 1795446000000000);
     assert_int_equal(session.ends - session.created, SSO_SESSION_CAP);
+    assert_int_equal(session.signed_in, 1795445000000000);
     assert_string_equal(session.refresh, "refresh");
+    assert_string_equal(session.access, "access");
     assert_false(session.ended);
     assert_rc(SSO_OK, sso_row_parse(&unit_ctx, good, false, &session));
     assert_string_equal(session.refresh, "");
+    assert_string_equal(session.access, "");
 }
 
 static void test_row_with_one_wrong_column_is_refused(void **state)
@@ -70,8 +84,11 @@ static void test_row_with_one_wrong_column_is_refused(void **state)
         {9, "2"},
         {9, "00"},
         {9, "true"},
-        {10, sealed},
+        {10, ""},
+        {10, "soon"},
         {11, sealed},
+        {12, sealed},
+        {13, sealed},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) + COLUMNS; i++) {
         const char *columns[COLUMNS];

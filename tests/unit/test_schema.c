@@ -98,8 +98,38 @@ static void test_schema_is_made_again_when_the_tables_are_gone(void **state)
     database_sql("DROP TABLE entra_ended");
     database_sql("DROP TABLE entra_session");
     database_sql("DROP TABLE entra_audit");
+    database_sql("DROP TABLE entra_watch");
     database_sql("DROP TABLE entra_schema");
     assert_rc(SSO_OK, look(store));
+}
+
+/* The tables as the first version made them, with a session in them. */
+static void test_schema_of_version_1_is_migrated(void **state)
+{
+    (void)state;
+    static const unsigned char id[SSO_SESSION_ID_BYTES] = {7};
+    sso_stored_t session;
+    bool found = false;
+    assert_rc(SSO_OK, look(database_store()));
+    database_sql("DROP TABLE entra_watch");
+    database_sql("ALTER TABLE entra_session DROP COLUMN access");
+    database_sql("ALTER TABLE entra_session DROP COLUMN signed_in");
+    database_sql("UPDATE entra_schema SET version = 1, least = 1");
+    database_sql(
+        "INSERT INTO entra_session (id, app, tenant, object, sid, username, created, ends, revalidated, ended, "
+        "refresh, renewed, claim, claimed_until) VALUES ('07000000000000000000000000000000', "
+        "'00112233445566778899aabbccddeeff', '8d6f4f0e-0000-4000-8000-3a6c2f1b7c11', "
+        "'11111111-0000-4000-8000-000000000001', '', 'ada', 1, 2, 1, 0, 'sealed', '', '', 0)");
+    sso_store_t *store = database_store();
+    assert_rc(SSO_OK, sso_store_find(&unit_ctx, store, id, &session, &found));
+    assert_true(found);
+    assert_string_equal(session.refresh, "sealed");
+    assert_string_equal(session.access, "");
+    assert_int_equal(session.signed_in, 0);
+    assert_string_equal(database_sql("SELECT version FROM entra_schema"), "2");
+    /* A program of version 1 can still work with it. */
+    assert_string_equal(database_sql("SELECT least FROM entra_schema"), "1");
+    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_watch"), "0");
 }
 
 int main(void)
@@ -110,6 +140,7 @@ int main(void)
         database_test(test_schema_of_a_newer_program_is_refused),
         database_test(test_schema_malformed_version_is_refused),
         database_test(test_schema_that_fails_midway_leaves_nothing),
+        database_test(test_schema_of_version_1_is_migrated),
         database_test(test_schema_is_made_again_when_the_tables_are_gone),
     };
     return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);

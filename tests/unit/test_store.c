@@ -27,7 +27,8 @@ static sso_stored_t session_of(unsigned char number)
                             .ends = unit_ctx.now + 8 * HOUR,
                             .revalidated = unit_ctx.now,
                             .refresh = "sealed-refresh-token",
-                            .identity = ""};
+                            .identity = "",
+                            .access = ""};
     memset(session.id, number, sizeof(session.id));
     return session;
 }
@@ -191,7 +192,8 @@ static void test_store_claim_lapses_after_its_hold(void **state)
     /* Who lost it writes nothing. */
     sso_stored_t key = session_of(1);
     bool kept = true;
-    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, first, "late", "late", &kept));
+    assert_rc(SSO_OK,
+              sso_store_renewed(&unit_ctx, store, key.id, first, &(sso_store_result_t){"late", "late", NULL}, &kept));
     assert_false(kept);
     assert_rc(SSO_OK, sso_store_release(&unit_ctx, store, key.id, first, "late", 0));
     assert_string_equal(find(store, 1).refresh, "sealed-refresh-token");
@@ -206,7 +208,8 @@ static void test_store_renewed_session_has_the_new_words(void **state)
     bool kept = false;
     const char *mine = claim(store, 1, unit_ctx.now, MINUTE);
     unit_ctx.now += MINUTE;
-    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, mine, "second token", "identity", &kept));
+    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, mine,
+                                        &(sso_store_result_t){"second token", "identity", NULL}, &kept));
     assert_true(kept);
     sso_stored_t out = find(store, 1);
     assert_string_equal(out.refresh, "second token");
@@ -216,7 +219,8 @@ static void test_store_renewed_session_has_the_new_words(void **state)
     assert_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
     mine = claim(store, 1, unit_ctx.now, MINUTE);
     assert_non_null(mine);
-    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, mine, NULL, "third", &kept));
+    assert_rc(SSO_OK,
+              sso_store_renewed(&unit_ctx, store, key.id, mine, &(sso_store_result_t){NULL, "third", NULL}, &kept));
     assert_true(kept);
     assert_string_equal(find(store, 1).refresh, "second token");
 }
@@ -246,7 +250,8 @@ static void test_store_ended_session_is_neither_claimed_nor_renewed(void **state
     const char *mine = claim(store, 1, unit_ctx.now, MINUTE);
     assert_int_equal(end_which(store, (sso_store_which_t){.id = key.id}), 1);
     bool kept = true;
-    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, mine, "token", "identity", &kept));
+    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, mine,
+                                        &(sso_store_result_t){"token", "identity", NULL}, &kept));
     assert_false(kept);
     sso_stored_t out = find(store, 1);
     assert_true(out.ended);
@@ -390,7 +395,7 @@ static void test_store_session_ended_elsewhere_is_listed(void **state)
     assert_true(is);
 }
 
-/* ---- list and purge ---- */
+/* ---- list ---- */
 
 static void test_store_list_has_live_sessions_newest_first(void **state)
 {
@@ -414,29 +419,6 @@ static void test_store_list_has_live_sessions_newest_first(void **state)
     unit_ctx.now += 8 * HOUR;
     assert_rc(SSO_OK, sso_store_list(&unit_ctx, store, &all, 10, list));
     assert_int_equal(list->nelts, 0);
-}
-
-static void test_store_purge_takes_what_is_over(void **state)
-{
-    (void)state;
-    sso_store_t *store = database_store();
-    add_three(store);
-    assert_int_equal(end_which(store, (sso_store_which_t){.sid = "sid-of-ada"}), 1);
-    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_session"), "3");
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_ended"), "1");
-    unit_ctx.now += 8 * HOUR + 14 * MINUTE;
-    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_session"), "2");
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_ended"), "1");
-    unit_ctx.now += 2 * MINUTE;
-    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_session"), "0");
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_ended"), "0");
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_audit"), "1");
-    database_sql("UPDATE entra_audit SET at = 1");
-    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
-    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_audit"), "0");
 }
 
 /* ---- hostile rows ---- */
@@ -501,7 +483,6 @@ int main(void)
         database_test(test_store_ended_since_leaves_out_the_old_and_the_over),
         database_test(test_store_session_ended_elsewhere_is_listed),
         database_test(test_store_list_has_live_sessions_newest_first),
-        database_test(test_store_purge_takes_what_is_over),
         database_test(test_store_malformed_row_is_refused),
         database_test(test_store_unknown_driver_is_refused),
     };
