@@ -99,6 +99,7 @@ static void test_schema_is_made_again_when_the_tables_are_gone(void **state)
     database_sql("DROP TABLE entra_session");
     database_sql("DROP TABLE entra_audit");
     database_sql("DROP TABLE entra_watch");
+    database_sql("DROP TABLE entra_post");
     database_sql("DROP TABLE entra_schema");
     assert_rc(SSO_OK, look(store));
 }
