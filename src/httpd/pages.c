@@ -175,7 +175,8 @@ static int write_page(request_rec *r, const page_t *page)
     set_common_headers(r);
     if (page->form_action != NULL) {
         /* Under no-referrer a browser would say "Origin: null" of our own form, which proves nothing. */
-        apr_table_setn(r->err_headers_out, "Referrer-Policy", "same-origin");
+        /* The address of a form that was given back has its id, which is nobody's business. */
+        apr_table_setn(r->err_headers_out, "Referrer-Policy", page->form == NULL ? "same-origin" : "strict-origin");
     }
     set_page_headers(r, page->form_action == NULL ? "'none'" : page->form_action);
     r->status = page->status;
