@@ -326,7 +326,7 @@ describe('a form that waits', { skip }, () => {
 
 describe('forms and their surroundings', { skip }, () => {
   test('without the database the sign-in goes on without the form', async () => {
-    const site = await start();
+    const site = await start({ processes: 1 });
     const browser = await idle(site, 'ada');
     const folder = site.httpd.path('state', 'database');
     renameSync(folder, `${folder}.away`);
