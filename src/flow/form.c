@@ -187,16 +187,18 @@ static void key_fill(const sso_site_t *site, const sso_record_t *user, sso_post_
 }
 
 /* SECURITY: sealed for this application and this id, with its user, its address and its moment inside: whoever can
- * write to the database can neither read a form nor give it to another user, send it elsewhere or keep it longer. */
+ * write to the database can neither read a form nor give it to another user, send it elsewhere or keep it longer. The
+ * origin is a part of the address, since hosts of one EntraCookieDomain are one application here. */
 static sso_rc form_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_post_key_t *key, const sso_form_t *form,
                         const char *body, apr_size_t len, const char **ret_sealed)
 {
     sso_writer_t w;
-    sso_writer_init(&w, ctx->pool, len + strlen(form->target) + strlen(form->back) + 256);
+    sso_writer_init(&w, ctx->pool, len + strlen(site->origin->text) + strlen(form->target) + strlen(form->back) + 256);
     sso_write_u8(&w, FORM_VERSION);
     sso_write_i64(&w, ctx->now);
     sso_write_text(&w, key->tid);
     sso_write_text(&w, key->oid);
+    sso_write_text(&w, site->origin->text);
     sso_write_text(&w, form->target);
     sso_write_text(&w, form->back);
     sso_write_u32(&w, (uint32_t)len);
@@ -278,13 +280,14 @@ static sso_rc form_open(sso_ctx_t *ctx, const sso_site_t *site, const sso_post_k
     apr_time_t kept = sso_read_i64(&r);
     const char *tid = sso_read_text(&r);
     const char *oid = sso_read_text(&r);
+    const char *origin = sso_read_text(&r);
     form->target = sso_read_text(&r);
     form->back = sso_read_text(&r);
     apr_size_t len = sso_read_u32(&r);
     const unsigned char *body = sso_read_bytes(&r, len);
     if (!sso_reader_done(&r) || version != FORM_VERSION || strcmp(tid, key->tid) != 0 || strcmp(oid, key->oid) != 0 ||
-        ctx->now - kept > SSO_FORM_LIFE || kept > ctx->now + site->skew) {
-        return sso_fail(ctx, SSO_R_FORM_GONE, "it is of another version, user or time");
+        strcmp(origin, site->origin->text) != 0 || ctx->now - kept > SSO_FORM_LIFE || kept > ctx->now + site->skew) {
+        return sso_fail(ctx, SSO_R_FORM_GONE, "it is of another version, user, host or time");
     }
     /* The opened data has a NUL behind its end, and the body is its last part. */
     sso_rc rc = fields_parse(ctx, (const char *)body, len, &fields);

@@ -174,6 +174,26 @@ describe('a form that waits', { skip }, () => {
     assertGot(await browser.submit(page), 'a=1');
   });
 
+  test('of a session that was ended from another browser comes back, too', async () => {
+    const browser = await site.signedIn({ user: 'ada' });
+    const other = await site.signedIn({ user: 'ada' });
+    await other.navigate(site.at('/.entra/logout?everywhere=1'), { method: 'POST', body: '', from: site.at('/page.html'), follow: false });
+    const log = await site.httpd.logOf(async () => {
+      const page = await send(site, browser, 'a=1');
+      assertAsks(site, page);
+      assertGot(await browser.submit(page), 'a=1');
+    });
+    assert.match(log, /ENTRA1412: /);
+    await lapse(site);
+  });
+
+  test('of somebody who signed out here is not kept: nobody is known any more', async () => {
+    const browser = await site.signedIn({ user: 'ada' });
+    await browser.navigate(site.at('/.entra/logout?rd=/page.html'), { method: 'POST', body: '', from: site.at('/page.html'), follow: false });
+    const log = await site.httpd.logOf(async () => assertLost(site, await send(site, browser, 'a=1')));
+    assert.doesNotMatch(log, /ENTRA2090|ENTRA154/);
+  });
+
   test('is dropped when somebody else signs in, and not even the first user gets it then', async () => {
     const browser = await idle(site, 'ada');
     const held = await send(site, browser, 'a=1', { stopBefore: (url) => url.startsWith(site.emu.url) });
@@ -331,6 +351,7 @@ describe('forms and their surroundings', { skip }, () => {
     const folder = site.httpd.path('state', 'database');
     renameSync(folder, `${folder}.away`);
     site.httpd.expect(/ENTRA144[13]: /);
+    site.httpd.allow(/ENTRA2071: /);
     const held = await send(site, browser, 'a=1', { stopBefore: (url) => url.startsWith(site.emu.url) });
     assert.equal(held.hops.length, 1);
     assert.equal(held.hops[0].status, 302);

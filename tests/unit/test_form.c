@@ -473,6 +473,12 @@ static void test_form_cannot_be_moved_within_the_database(void **state)
     database_sql(
         apr_psprintf(unit_pool, "UPDATE entra_post SET id = '00112233445566778899aabbccddeeff' WHERE id = '%s'", id));
     assert_fault(SSO_R_FORM_GONE, resend(browser, "00112233445566778899aabbccddeeff", &ada));
+    /* Another host of the same EntraCookieDomain is the same application. */
+    id = kept(browser, &ada, "secret=1");
+    const char *why;
+    site_world->site.origin = sso_origin_parse(unit_pool, "https://other.example.com", &why);
+    assert_fault(SSO_R_FORM_GONE, resend(browser, id, &ada));
+    site_world->site.origin = sso_origin_parse(unit_pool, SITE_ORIGIN, &why);
     /* Another application has another binding. */
     id = kept(browser, &ada, "secret=1");
     site_world->site.session.binding[0] ^= 1;
