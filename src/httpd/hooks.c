@@ -306,8 +306,13 @@ int sso_hook_auth_checker(request_rec *r)
     }
     if (bearer) {
         sso_ctx_t ctx;
+        sso_wishes_t wishes;
         sso_log_ctx_init(&ctx, r);
+        bool helps = !visit->bearer.app_only && sso_section_stepup_helps(r, visit, &wishes);
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        if (helps) {
+            return sso_bearer_step_up(r, visit, &ctx, wishes.acr);
+        }
         sso_bearer_explain(r, visit, &ctx);
         return sso_bearer_refuse(r, visit, &ctx);
     }
