@@ -80,6 +80,15 @@
 /* Sessions of one process that wait for a renewal, or whose result waits for their next request. */
 #define SSO_MAX_RENEWALS 2048
 
+/* Forms that wait for a sign-in: the most that EntraPreservePost can allow, and the fields of one; how many of one user
+ * are kept in a quarter of an hour, and the bytes of all of them as they are sealed. */
+#define SSO_MAX_FORM (1024 * 1024)
+#define SSO_MAX_FORM_FIELDS 2000
+#define SSO_MAX_FORMS_OF_USER 10
+#define SSO_MAX_FORMS_BYTES (64 * 1024 * 1024)
+/* One of them sealed and in base64url: its bytes, its address and what comes beside them. */
+#define SSO_MAX_FORM_SEALED ((SSO_MAX_FORM + 2 * SSO_MAX_RETURN_PATH + 1024) / 3 * 4)
+
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 /* What the parent hands to the processes at once: two certificates with their keys, and a head. */

@@ -32,6 +32,7 @@ typedef enum {
     SSO_PAGE_STEPUP,  /* signed in; a further check is needed */
     SSO_PAGE_ACCOUNT, /* another account came back than the one that went */
     SSO_PAGE_REQUEST, /* the request itself makes no sense */
+    SSO_PAGE_FORM,    /* a form that was to be sent again is not there any more */
     SSO_PAGE_TOKEN,   /* a program's access token is not accepted */
     SSO_PAGE_SCOPE,   /* it is, but may not do this */
     SSO_PAGE_SIGNOUT  /* not everything that should end could be ended */

@@ -18,6 +18,8 @@ typedef struct sso_group_policy_t sso_group_policy_t;
 typedef struct sso_group_names_t sso_group_names_t;
 /* Of flow/renewals.h. */
 typedef struct sso_renewals_t sso_renewals_t;
+/* Of flow/form.h. */
+typedef struct sso_form_t sso_form_t;
 
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
  * and the store are of the process. */
@@ -41,6 +43,7 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
+    apr_size_t preserve_post; /* bytes of a form that waits for a sign-in; 0: none does */
     const char *v1_issuer;    /* of access tokens of version 1.0, with {tenantid} */
     sso_memo_t *bearers;      /* access tokens that the process has checked; NULL: none is remembered */
     const char *app;          /* this application in the store: hexadecimal, of the session's binding */
@@ -57,6 +60,7 @@ typedef struct {
     const char *prompt;          /* as in the authorize request, NULL none; so the next two */
     const char *login_hint;
     const char *domain_hint;
+    const char *form; /* a form that waits for it (flow/form.h): its id; NULL none */
 } sso_wishes_t;
 
 typedef struct {
@@ -74,7 +78,8 @@ typedef enum {
     SSO_ANSWER_FAULT,    /* the fault in the context, as page or JSON */
     SSO_ANSWER_CONFIRM,  /* page that asks for a click to sign out */
     SSO_ANSWER_GOODBYE,  /* page that says: you are signed out */
-    SSO_ANSWER_HEARD     /* empty 200 that the login host may show in a frame */
+    SSO_ANSWER_HEARD,    /* empty 200 that the login host may show in a frame */
+    SSO_ANSWER_FORM      /* page that asks for a click to send a form once more */
 } sso_answer_kind_t;
 
 typedef struct {
@@ -87,6 +92,8 @@ typedef struct {
     const char *allow;           /* for 405 */
     bool signed_in;              /* a session was made or strengthened; record tells whose */
     bool strengthened;
+    const sso_form_t *form; /* with SSO_ANSWER_FORM */
+    bool form_dropped;      /* a form waited, but of another user than the one who signed in */
     sso_record_t record;
     bool asks_everywhere;    /* of a page that asks: about all sessions of the user */
     bool offers_everywhere;  /* there is a user, who may choose that */

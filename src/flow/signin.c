@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
+#include "flow/form.h"
 #include "flow/groups.h"
 #include "flow/keep.h"
 #include "flow/probe.h"
@@ -294,19 +295,33 @@ static void go_to_page(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t
     sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, state->return_path, NULL));
 }
 
+/* Where the sign-in of user was to end: at the form that waits for it, or at the page. */
+static void go_home(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_record_t *user,
+                    sso_answer_t *answer)
+{
+    const char *form = state->wishes.form;
+    const char *location = form == NULL ? NULL : sso_form_location(ctx, site, form, user, state->return_path);
+    if (location != NULL) {
+        sso_answer_redirect(answer, location);
+        return;
+    }
+    answer->form_dropped = form != NULL;
+    go_to_page(ctx, site, state, answer);
+}
+
 /* A session that already is what this callback would bring: it was reloaded, or another tab finished first. Its code is
  * not needed. A step-up has come home when the session has what was asked for, however young it is. */
-static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state)
+static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
+                    sso_record_t *record)
 {
-    sso_record_t record;
-    if (!read_session(ctx, site, request, &record)) {
+    if (!read_session(ctx, site, request, record)) {
         return false;
     }
     if (sso_wishes_are_silent(&state->wishes)) {
-        return record.revalidated >= state->issued;
+        return record->revalidated >= state->issued;
     }
-    return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, &record)
-                                                 : record.created >= state->issued;
+    return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, record)
+                                                 : record->created >= state->issued;
 }
 
 /* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
@@ -439,7 +454,7 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
         return;
     }
     answer->signed_in = true;
-    go_to_page(ctx, site, state, answer);
+    go_home(ctx, site, state, &answer->record, answer);
 }
 
 /* Entra's logout brings the browser back here too, since only this URI is registered: without code or error, and with
@@ -497,6 +512,7 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
     sso_callback_t callback;
     sso_state_t state;
     sso_login_t login;
+    sso_record_t present;
     const char *echoed = NULL;
     begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
@@ -516,8 +532,8 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (is_done(ctx, site, request, &state)) {
-        go_to_page(ctx, site, &state, ret_answer);
+    if (is_done(ctx, site, request, &state, &present)) {
+        go_home(ctx, site, &state, &present, ret_answer);
         return;
     }
     if (ctx->now - state.issued > SSO_STATE_LIFE || state.issued > ctx->now + site->skew) {

@@ -9,7 +9,9 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-#define FORM_VERSION 2
+/* Of the binary forms. */
+#define STATE_VERSION 3
+#define LOGIN_VERSION 2
 /* Three finished sign-ins within this span and still no session: the browser does not keep it. */
 #define LOOP_SPAN apr_time_from_sec(120)
 /* A step-up that is asked for again so soon after it was finished has not reached the session. */
@@ -29,7 +31,7 @@ sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t 
 {
     sso_writer_t w;
     sso_writer_init(&w, ctx->pool, SSO_MAX_RETURN_PATH + SSO_MAX_ACR + 2 * SSO_MAX_HINT + 192);
-    sso_write_u8(&w, FORM_VERSION);
+    sso_write_u8(&w, STATE_VERSION);
     sso_write_u8(&w, (uint8_t)state->kind);
     sso_write_u8(&w, (uint8_t)state->attempts);
     sso_write_i64(&w, state->issued);
@@ -42,6 +44,7 @@ sso_rc sso_state_seal(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t 
     sso_write_text(&w, state->wishes.prompt);
     sso_write_text(&w, state->wishes.login_hint);
     sso_write_text(&w, state->wishes.domain_hint);
+    sso_write_text(&w, state->wishes.form);
     if (w.failed || strlen(state->return_path) > SSO_MAX_RETURN_PATH) {
         return sso_fail(ctx, SSO_R_CRYPTO, "the return path or a hint is longer than its bound");
     }
@@ -70,6 +73,7 @@ static void read_wishes(sso_reader_t *r, sso_wishes_t *wishes)
     wishes->prompt = read_wish(r);
     wishes->login_hint = read_wish(r);
     wishes->domain_hint = read_wish(r);
+    wishes->form = read_wish(r);
 }
 
 static bool is_kind(unsigned kind)
@@ -101,7 +105,7 @@ sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, 
     copy_or_fail(&r, state.verifier, sizeof(state.verifier));
     state.return_path = sso_read_text(&r);
     read_wishes(&r, &state.wishes);
-    if (!sso_reader_done(&r) || version != FORM_VERSION || !is_kind(kind)) {
+    if (!sso_reader_done(&r) || version != STATE_VERSION || !is_kind(kind)) {
         return sso_fail(ctx, SSO_R_STATE_INVALID, "of another version");
     }
     sso_wipe_later(ctx->pool, data, len);
@@ -148,7 +152,7 @@ bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t 
     login.steps = sso_read_u8(&r);
     login.stepped = sso_read_i64(&r);
     copy_or_fail(&r, login.step, sizeof(login.step));
-    if (!sso_reader_done(&r) || version != FORM_VERSION) {
+    if (!sso_reader_done(&r) || version != LOGIN_VERSION) {
         return false;
     }
     *ret_login = login;
@@ -166,7 +170,7 @@ sso_rc sso_login_write(sso_ctx_t *ctx, const sso_site_t *site, const sso_login_t
 {
     sso_writer_t w;
     sso_writer_init(&w, ctx->pool, 64);
-    sso_write_u8(&w, FORM_VERSION);
+    sso_write_u8(&w, LOGIN_VERSION);
     sso_write_bytes(&w, login->browser, sizeof(login->browser));
     sso_write_u8(&w, (uint8_t)login->completed);
     sso_write_i64(&w, login->since);

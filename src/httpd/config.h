@@ -38,6 +38,7 @@ typedef struct {
     const char *second;
     apr_interval_time_t span;
     apr_interval_time_t span2;
+    apr_off_t size;
     int choice;
     const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t, sso_audiences_t */
     /* const char *; sso_export_item_t for EntraHeader and EntraEnv; const sso_role_map_t * for EntraRole */

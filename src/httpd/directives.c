@@ -37,6 +37,7 @@ typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[
 #define parse_CERTIFICATE sso_parse_certificate
 #define parse_ASSERTION sso_parse_assertion
 #define parse_DATABASE sso_parse_database
+#define parse_SIZE sso_parse_size
 
 static const char *parse_TEXT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "flow/assertion.h"
+#include "flow/form.h"
 #include "flow/frontchannel.h"
 #include "flow/signin.h"
 #include "flow/signout.h"
@@ -46,6 +47,21 @@ static int serve_callback(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, co
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2001: signed in: oid %s, tid %s, session %.8s [id %s]",
                       answer.record.oid, answer.record.tid,
                       sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)), answer.correlation_id);
+    }
+    if (answer.form_dropped) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "ENTRA2092: a form is dropped: another user signed in than the one who sent it");
+    }
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
+static int serve_resend(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    const sso_record_t *user = sso_visit_has_session(r, visit) ? &visit->record : NULL;
+    sso_form_resend(ctx, &visit->site->site, request, user, &answer);
+    if (answer.kind == SSO_ANSWER_FORM) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2091: a form comes back to oid %s", visit->record.oid);
     }
     return sso_pages_send(r, visit, ctx, &answer);
 }
@@ -155,6 +171,7 @@ static const struct {
     {"callback", serve_callback}, {"frontchannel-logout", serve_frontchannel},
     {"login", serve_login},       {"logout", serve_logout},
     {"session", serve_session},   {"keys", serve_keys},
+    {"resend", serve_resend},
 };
 
 const char *sso_endpoint_of(const sso_site_t *site, const char *path)

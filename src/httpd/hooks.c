@@ -22,6 +22,7 @@
 #include "flow/signin.h"
 #include "httpd/endpoints.h"
 #include "httpd/export.h"
+#include "httpd/forms.h"
 #include "httpd/hide.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
@@ -143,6 +144,21 @@ static bool is_side_request(const request_rec *r)
     return r->main != NULL || (r->prev != NULL && r->prev->status >= 400);
 }
 
+static int send_to_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request,
+                           const sso_wishes_t *wishes)
+{
+    const sso_site_t *site = &visit->site->site;
+    sso_answer_t answer;
+    sso_wishes_t all = *wishes;
+    const char *return_path = sso_access_return_path(r->pool, site, request);
+    int status = sso_forms_keep(r, visit, ctx, return_path, &all.form);
+    if (status != OK) {
+        return status;
+    }
+    sso_signin_start(ctx, site, request, return_path, &all, &answer);
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
 /* A request that a sign-in with these wishes would let in: the browser goes there, everybody else gets a 401 with rc
  * (or 403, where the section answers so). */
 static int ask_for_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_wishes_t *wishes, sso_rc rc)
@@ -158,9 +174,7 @@ static int ask_for_sign_in(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, c
     }
     const char *return_path = sso_access_return_path(r->pool, site, &request);
     if (access == SSO_ACCESS_SIGN_IN) {
-        sso_answer_t answer;
-        sso_signin_start(ctx, site, &request, return_path, wishes, &answer);
-        return sso_pages_send(r, visit, ctx, &answer);
+        return send_to_sign_in(r, visit, ctx, &request, wishes);
     }
     if (access == SSO_ACCESS_FORBID) {
         rc = SSO_R_ANONYMOUS;
@@ -292,8 +306,13 @@ int sso_hook_auth_checker(request_rec *r)
     }
     if (bearer) {
         sso_ctx_t ctx;
+        sso_wishes_t wishes;
         sso_log_ctx_init(&ctx, r);
+        bool helps = !visit->bearer.app_only && sso_section_stepup_helps(r, visit, &wishes);
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        if (helps) {
+            return sso_bearer_step_up(r, visit, &ctx, wishes.acr);
+        }
         sso_bearer_explain(r, visit, &ctx);
         return sso_bearer_refuse(r, visit, &ctx);
     }

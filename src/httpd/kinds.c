@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of values that name files and credentials. They only parse: what stands in the files is judged later. */
+/* The kinds of values that name files and credentials, and sizes. They only parse: what stands in the files is judged
+ * later. */
 #include "build_config.h"
 
 #include "httpd/kinds.h"
@@ -12,6 +13,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "session/source.h"
 
@@ -65,4 +67,16 @@ const char *sso_parse_database(apr_pool_t *pool, int argc, const char *const arg
     value->first = value->text;
     value->text = sso_source_masked(pool, value->first);
     return sso_store_source(pool, value->first, &driver, &params);
+}
+
+const char *sso_parse_size(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    (void)argc;
+    if (apr_cstr_casecmp(argv[0], "off") == 0) {
+        value->choice = 1;
+        return NULL;
+    }
+    const char *wrong = sso_size_parse(argv[0], &value->size);
+    return wrong == NULL ? NULL
+                         : apr_psprintf(pool, "'%s' is no size (%s); write one like 64k, or off", argv[0], wrong);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kinds of values of the option table (httpd/directives.c) that name files and credentials. */
+/* Kinds of values of the option table (httpd/directives.c) that name files and credentials, and sizes. */
 #pragma once
 
 #include "httpd/config.h"
@@ -11,3 +11,5 @@ const char *sso_parse_certificate(apr_pool_t *pool, int argc, const char *const 
 const char *sso_parse_assertion(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
 /* EntraDatabase; its words may stand without quotes around all of them. The password is left out of what is shown. */
 const char *sso_parse_database(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* Bytes in size; choice is 1 for "off". */
+const char *sso_parse_size(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "entra/aadsts.h"
 #include "flow/access.h"
+#include "flow/form.h"
 #include "flow/stepup.h"
 #include "httpd/log.h"
 
@@ -53,7 +54,8 @@ typedef struct {
     const char *form_action; /* a form button instead of a link, and the policy for where it may lead */
     const char *other_label; /* of a second form button; NULL: none */
     const char *other_target;
-    const char *number; /* ENTRAnnnn; NULL: no details */
+    const sso_form_t *form; /* whose fields the form has; NULL: it has none */
+    const char *number;     /* ENTRAnnnn; NULL: no details */
     const char *id;
     const char *time;
     unsigned aadsts;
@@ -106,8 +108,40 @@ static void write_button(request_rec *r, const char *label, const char *target)
               "</button></p></form>", NULL);
 }
 
+/* An attribute whose every byte counts: a browser would read a carriage return of the page's source as a line feed. */
+static void write_attribute(request_rec *r, const char *name, const char *value)
+{
+    const char *text = escape(r, value);
+    ap_rvputs(r, " ", name, "=\"", NULL);
+    for (apr_size_t len = strcspn(text, "\r"); text[len] != '\0'; len = strcspn(text, "\r")) {
+        (void)ap_rwrite(text, (int)len, r);
+        ap_rputs("&#13;", r);
+        text += len + 1;
+    }
+    ap_rvputs(r, text, "\"", NULL);
+}
+
+/* Another's form as hidden fields: text for the browser, whatever stands in it. */
+static void write_form(request_rec *r, const page_t *page)
+{
+    const sso_field_t *field = (const void *)page->form->fields->elts;
+    ap_rvputs(r, "<form method=\"post\" autocomplete=\"off\" action=\"", escape(r, page->form->target), "\">", NULL);
+    for (int i = 0; i < page->form->fields->nelts; i++, field++) {
+        ap_rputs("<input type=\"hidden\"", r);
+        write_attribute(r, "name", field->name);
+        write_attribute(r, "value", field->value);
+        ap_rputs(">", r);
+    }
+    ap_rvputs(r, "<p><button class=\"act\">", escape(r, page->label), "</button></p></form><p><a href=\"",
+              escape(r, page->form->back), "\">Do not send</a></p>", NULL);
+}
+
 static void write_action(request_rec *r, const page_t *page)
 {
+    if (page->form != NULL) {
+        write_form(r, page);
+        return;
+    }
     if (page->label == NULL) {
         return;
     }
@@ -141,7 +175,8 @@ static int write_page(request_rec *r, const page_t *page)
     set_common_headers(r);
     if (page->form_action != NULL) {
         /* Under no-referrer a browser would say "Origin: null" of our own form, which proves nothing. */
-        apr_table_setn(r->err_headers_out, "Referrer-Policy", "same-origin");
+        /* The address of a form that was given back has its id, which is nobody's business. */
+        apr_table_setn(r->err_headers_out, "Referrer-Policy", page->form == NULL ? "same-origin" : "strict-origin");
     }
     set_page_headers(r, page->form_action == NULL ? "'none'" : page->form_action);
     r->status = page->status;
@@ -244,7 +279,7 @@ static const char *retry_target(request_rec *r, const sso_visit_t *visit, const 
     if (page == SSO_PAGE_REQUEST) {
         return "/";
     }
-    if (page == SSO_PAGE_SIGNOUT) {
+    if (page == SSO_PAGE_SIGNOUT || page == SSO_PAGE_FORM) {
         return answer->retry_path;
     }
     return sso_login_url(r->pool, &visit->site->site, answer->retry_path, answer->wishes);
@@ -329,6 +364,28 @@ static int redirect(request_rec *r, const char *location)
     return HTTP_MOVED_TEMPORARILY;
 }
 
+/* Browsers hold the whole chain of redirects behind a form to this: Entra, and whom it federates with. */
+static const char *form_action(request_rec *r, const sso_visit_t *visit)
+{
+    return apr_pstrcat(r->pool, "'self' https: ", visit->site->authority.login_url, NULL);
+}
+
+/* SECURITY: sent by a click, and never by itself: the person sees that it was not sent yet, and where it goes. */
+static int give_back(request_rec *r, const sso_visit_t *visit, const sso_form_t *form)
+{
+    page_t page = {
+        .status = HTTP_OK,
+        .title = "Send the form now?",
+        .sentence = "You sent a form, and had to sign in first. It has not reached the application yet.",
+        .advice = apr_psprintf(r->pool, "Press the button to send it, as you filled it in, to %s.",
+                               sso_printable(r->pool, form->target)),
+        .label = "Send",
+        .form = form,
+        .form_action = form_action(r, visit),
+    };
+    return write_page(r, &page);
+}
+
 static const char *logout_target(request_rec *r, const sso_site_t *site, const char *return_path, bool everywhere)
 {
     bool returns = *return_path != '\0';
@@ -359,8 +416,7 @@ static int confirm(request_rec *r, const sso_visit_t *visit, const sso_answer_t 
         .sentence = texts[all].sentence,
         .advice = "Press the button to sign out, or close this page to stay signed in.",
         .label = texts[all].label,
-        /* Browsers hold the whole chain of redirects behind a form to this: Entra, and whom it federates with. */
-        .form_action = apr_pstrcat(r->pool, "'self' https: ", visit->site->authority.login_url, NULL),
+        .form_action = form_action(r, visit),
         .target = logout_target(r, site, answer->retry_path, all),
         .other_label = !answer->offers_everywhere ? NULL
                        : all                      ? "Sign out here only"
@@ -406,6 +462,8 @@ int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, con
         return goodbye(r);
     case SSO_ANSWER_HEARD:
         return heard(r, visit);
+    case SSO_ANSWER_FORM:
+        return give_back(r, visit, answer->form);
     case SSO_ANSWER_FAULT:
         break;
     }

@@ -276,6 +276,21 @@ static void fill_session(draft_t *draft)
     site->session.max_cookie = limit > 1500 ? (apr_size_t)limit - 1200 : 300;
 }
 
+static void fill_forms(draft_t *draft)
+{
+    const sso_value_t *size = get(draft, SSO_SERVER_PRESERVE_POST);
+    if (size->size > SSO_MAX_FORM) {
+        complain(
+            draft, "ENTRA4090", SSO_SERVER_PRESERVE_POST,
+            "may be 1m at most, since each form is read whole and kept in the database; write 64k, which is enough "
+            "for most");
+    } else if (size->size <= 0 && size->choice == 0) {
+        complain(draft, "ENTRA4091", SSO_SERVER_PRESERVE_POST, "must be more than nothing; write off to keep no form");
+    } else {
+        draft->site->site.preserve_post = (apr_size_t)size->size;
+    }
+}
+
 static void fill_outbound(draft_t *draft)
 {
     sso_http_policy_t *policy = &draft->site->policy;
@@ -372,6 +387,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     sso_draft_credential(&draft);
     fill_origin(&draft);
     fill_session(&draft);
+    fill_forms(&draft);
     fill_outbound(&draft);
     check_state_directory(&draft);
     check_contexts(&draft);

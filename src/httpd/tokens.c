@@ -106,6 +106,18 @@ int sso_bearer_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx)
     return sso_pages_deny(r, ctx, challenge);
 }
 
+int sso_bearer_step_up(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *acr)
+{
+    /* A context has only letters, digits, '.', '_' and '-' (session/entitle.c), so there is nothing to escape. */
+    const char *claims =
+        apr_pstrcat(r->pool, "{\"access_token\":{\"acrs\":{\"essential\":true,\"value\":\"", acr, "\"}}}", NULL);
+    (void)sso_fail(ctx, SSO_R_STEPUP_REQUIRED, "oid %s, client %s at %s: %s", visit->record.oid, visit->bearer.client,
+                   sso_printable(r->pool, r->uri), acr);
+    return sso_pages_deny(r, ctx,
+                          apr_psprintf(r->pool, "%s, error=\"insufficient_claims\", claims=\"%s\"", realm_of(r, visit),
+                                       sso_base64(r->pool, claims, strlen(claims))));
+}
+
 /* ---- rules ---- */
 
 /* A question whose no is expected is not for the log. */

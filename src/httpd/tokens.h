@@ -17,6 +17,10 @@ void sso_bearer_invite(request_rec *r, sso_visit_t *visit);
 /* Answers with the fault of ctx: 401 invalid_token, 403 insufficient_scope, 503. Never a redirect. */
 int sso_bearer_refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx);
 
+/* Answers 401 with the claims challenge of an API (Entra: developer guide to authentication contexts): the program gets
+ * a token with the context acr and comes again. */
+int sso_bearer_step_up(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, const char *acr);
+
 /* Asks the authorization modules (by ask) about a request whose identity is a token's, and records why they said no. */
 int sso_bearer_ask(request_rec *r, sso_visit_t *visit, int (*ask)(request_rec *r, sso_visit_t *visit));
 /* The reason for a no, in ctx. */

@@ -383,6 +383,11 @@ static sso_connection_t *pool_pop(sso_database_t *database)
 static sso_rc pool_open(sso_ctx_t *ctx, sso_database_t *database, sso_connection_t **ret_connection)
 {
     sso_rc rc = connection_open(ctx, database, ret_connection);
+    if (rc == SSO_R_STORE_FAILED || rc == SSO_R_STORE_SCHEMA) {
+        /* Another process was making the tables at this moment, and SQLite's driver fails once where they changed. */
+        sso_fault_clear(ctx);
+        rc = connection_open(ctx, database, ret_connection);
+    }
     apr_thread_mutex_lock(database->mutex);
     database->probing = false;
     database->away = rc;

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "session/database.h"
+#include "session/posts.h"
 
 /* A row outlives its time by this, since another node's clock may be behind. */
 #define KEPT_LONGER apr_time_from_sec(15 * 60)
@@ -50,5 +51,8 @@ sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store)
     if (rc == SSO_OK) {
         rc = purge_all(ctx, store, &ended, KEPT_LONGER);
     }
-    return rc == SSO_OK ? purge_all(ctx, store, &audit, AUDIT_KEPT) : rc;
+    if (rc == SSO_OK) {
+        rc = purge_all(ctx, store, &audit, AUDIT_KEPT);
+    }
+    return rc == SSO_OK ? sso_posts_purge(ctx, store) : rc;
 }

@@ -7,8 +7,9 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-static sso_rc read_record(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
-                          apr_interval_time_t idle, sso_record_t *ret_record)
+/* The record of a cookie that we sealed, whatever time it is. */
+static sso_rc unseal(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                     sso_record_t *ret_record)
 {
     if (cookies->session == NULL) {
         return sso_fail(ctx, cookies->broken ? SSO_R_SESSION_CHUNKS : SSO_R_SESSION_NONE, "no whole cookie");
@@ -17,11 +18,14 @@ static sso_rc read_record(sso_ctx_t *ctx, const sso_session_policy_t *policy, co
     apr_size_t len;
     sso_rc rc = sso_open(ctx, policy->keyring, SSO_PURPOSE_SESSION, policy->binding, cookies->session,
                          cookies->session_len, &data, &len);
-    if (rc != SSO_OK) {
-        return rc;
-    }
+    return rc == SSO_OK ? sso_record_unpack(ctx, data, len, ret_record) : rc;
+}
+
+static sso_rc read_record(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                          apr_interval_time_t idle, sso_record_t *ret_record)
+{
     sso_record_t record;
-    rc = sso_record_unpack(ctx, data, len, &record);
+    sso_rc rc = unseal(ctx, policy, cookies, &record);
     if (rc == SSO_OK) {
         rc = sso_record_check(ctx, &record, policy->max_age, idle, policy->skew);
     }
@@ -73,6 +77,23 @@ sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
                         sso_record_t *ret_record)
 {
     return read_record(ctx, policy, cookies, 0, ret_record);
+}
+
+sso_rc sso_session_owner(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                         apr_interval_time_t ago, sso_record_t *ret_record)
+{
+    sso_record_t record;
+    sso_rc rc = unseal(ctx, policy, cookies, &record);
+    if (rc == SSO_OK && record.created > ctx->now + policy->skew) {
+        rc = sso_fail(ctx, SSO_R_SESSION_FUTURE, "made ahead of now");
+    }
+    if (rc == SSO_OK && ctx->now - record.ends > ago) {
+        rc = sso_fail(ctx, SSO_R_SESSION_OVER, "long ago");
+    }
+    if (rc == SSO_OK) {
+        *ret_record = record;
+    }
+    return rc;
 }
 
 sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record)

@@ -32,6 +32,11 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
 sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record) SSO_MUST_USE;
 
+/* Whose session it was, of a cookie whose session may be over, at most `ago` past its absolute end. SECURITY: that lets
+ * nobody in; it only tells for whom something is to be kept. Errors: as above. */
+sso_rc sso_session_owner(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                         apr_interval_time_t ago, sso_record_t *ret_record) SSO_MUST_USE;
+
 /* Gives record a new random id and its times: created now, ends at the max age. */
 sso_rc sso_session_start(sso_ctx_t *ctx, const sso_session_policy_t *policy, sso_record_t *record) SSO_MUST_USE;
 

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { startEmulator } from '../emulator/server.mjs';
 import { CONTOSO, users } from '../emulator/tenants.mjs';
+import { noClock } from '../e2e/lib/clock.mjs';
 import { missing } from '../e2e/lib/httpd.mjs';
 import { entraLines, startSite } from '../e2e/lib/site.mjs';
 import { startLegacyApp } from '../sample/legacy-app.mjs';
@@ -372,4 +373,55 @@ ProxyPass "/" "http://127.0.0.1:${app.port}/"`,
       await ada.leave({ announced: [/status of 4\d\d/] });
     });
   }
+});
+
+describe('a person who sends a form after the session has ended', { skip: skip || noClock }, () => {
+  const FORM = `<!doctype html><html lang="en"><meta charset="utf-8"><title>An order</title><h1>An order</h1>
+<form method="post" action="/app/orders?x=1"><input name="what" value="caf\u00e9 &amp; &quot;tea&quot;"><textarea name="note"></textarea>
+<select name="pick" multiple><option selected>1</option><option selected>2</option></select><button name="go" value="Send it">Send it</button></form></html>`;
+  const NOTE = 'one <b>line</b>\n  two \u{1f600}~*\n';
+  const BODY = 'what=caf%C3%A9+%26+%22tea%22&note=one+%3Cb%3Eline%3C%2Fb%3E%0D%0A++two+%F0%9F%98%80%7E*%0D%0A&pick=1&pick=2&go=Send+it';
+  let own;
+
+  before(async () => {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    own = await startSite({ clock: true, directives: { EntraPreservePost: '64k' }, files: { 'htdocs/form.html': FORM } });
+    emu = own.emu;
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await own?.stop();
+  });
+
+  test('signs in, is asked, and the application gets what was typed, once', async () => {
+    const ada = await person();
+    const page = await ada.open(own.at('/form.html'));
+    await page.waitForURL(own.at('/form.html'));
+    await page.locator('textarea').fill(NOTE);
+    // Lunch.
+    own.httpd.clock.forward(2 * 3600);
+    await emu.control('clock', { offsetSeconds: own.httpd.clock.shift });
+    own.backend.clear();
+    await page.getByRole('button').click();
+    await page.waitForURL((url) => url.pathname === '/.entra/resend');
+    assert.equal(await page.locator('h1').innerText(), 'Send the form now?');
+    await assertReadable(page);
+    await picture(page, '8-send-the-form-now');
+    const sent = () => own.backend.requests.filter(({ method }) => method === 'POST');
+    assert.equal(sent().length, 0);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.waitForURL(own.at('/app/orders?x=1'));
+    assert.equal(sent().length, 1);
+    assert.equal(sent()[0].url, '/orders?x=1');
+    assert.equal(sent()[0].body, BODY);
+    // Back: the page is not kept by the browser, and the form is gone.
+    await page.goBack();
+    await page.waitForURL((url) => url.pathname === '/.entra/resend');
+    assert.match(await page.locator('h1').innerText(), /not here any more/);
+    await picture(page, '8-form-is-gone');
+    assert.equal(sent().length, 1);
+    await ada.leave({ announced: [/status of 404/] });
+  });
 });

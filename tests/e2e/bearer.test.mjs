@@ -330,7 +330,16 @@ describe('bearer', { skip: missing }, () => {
 
   test('a fresh sign-in and an authentication context are read from the token, and nobody is sent anywhere for them', async () => {
     await opens(site, '/app/acr/x', await mint(site, { shape: { set: { acrs: ['c1'] } } }));
-    await refuses(site, '/app/acr/x', await mint(site), 403, 1534);
+    const before = site.backend.requests.length;
+    const wanted = await ask(site, '/app/acr/x', await mint(site));
+    assert.equal(wanted.status, 401, wanted.text);
+    assertClosed(wanted);
+    assert.equal(wanted.json().error, 'ENTRA1513');
+    assert.equal(site.backend.requests.length, before);
+    const [, claims] = /^Bearer realm="[^"]+", error="insufficient_claims", claims="([A-Za-z0-9+/=]+)"$/.exec(wanted.header('www-authenticate')) ?? [];
+    assert.deepEqual(JSON.parse(Buffer.from(claims, 'base64')), { access_token: { acrs: { essential: true, value: 'c1' } } });
+    // A program without a user has nobody to step up.
+    await refuses(site, '/app/acr/x', await mint(site, { user: null, roles: ['app.robot'] }), 403);
     await opens(site, '/app/fresh/x', await mint(site, { shape: { set: { auth_time: { $now: -60 } } } }));
     await refuses(site, '/app/fresh/x', await mint(site), 401, 1517);
   });

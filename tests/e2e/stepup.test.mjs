@@ -450,7 +450,7 @@ describe('step-up by the contexts of a tenant', { skip: missing }, () => {
 
 describe('step-up and the end of the session', { skip: missing || noClock }, () => {
   test('stepping up shortly before the end does not move it', async () => {
-    const site = await start({ clock: true, directives: { EntraSessionIdleTimeout: 'off' } });
+    const site = await start({ clock: true, directives: { EntraSessionIdleTimeout: 'off', EntraSessionRevalidate: 'off' } });
     const pass = async (seconds) => {
       site.httpd.clock.forward(seconds);
       await site.emu.control('clock', { offsetSeconds: site.httpd.clock.shift });

@@ -21,9 +21,9 @@ skip() {
 # Every file of the project that people write, from the source root: nothing built, generated, downloaded or of git.
 project_files() {
     find . \( -name node_modules -o -name .git -o -name .libs -o -name .deps -o -name autom4te.cache -o -path './_build' \
-        -o -path './build' -o -path './build-*' \) -prune -o -type f -print |
+        -o -path './build' -o -path './build-*' -o -path './debian/.debhelper' -o -path './debian/libapache2-*' -type d \) -prune -o -type f -print |
         sed 's,^\./,,' |
-        grep -vxE '(configure~?|config\.(log|status)|libtool|aclocal\.m4|Makefile(\.in)?|(build_)?config\.h(\.in~?)?|stamp-h1|.*\.(l?[ao]|lo|so|log|trs))' |
+        grep -vxE '(configure~?|config\.(log|status)|libtool|aclocal\.m4|Makefile(\.in)?|(build_)?config\.h(\.in~?)?|stamp-h1|debian/(files|.*debhelper.*|.*\.substvars)|.*\.(l?[ao]|lo|so|log|trs))' |
         sort
 }
 

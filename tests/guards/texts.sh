@@ -9,12 +9,12 @@ reads='^(src/base/|tests/(e2e/harness|lib/|unit/local|run|chroot)|Makefile\.am|c
 marks='T[O]DO|F[I]XME|X[X]X|H[A]CK'
 phrases='not[ ]implemented|for[ ]now|s[i]mplified|p[l]aceholder|s[t]ubbed'
 
-# Code by its name, and scripts by their first line.
+# Code by its name, and scripts by their first line; makefiles need their tabs.
 code_files() {
     local files
     mapfile -t files < <(project_files)
     printf '%s\n' "${files[@]}" | grep -E '\.(c|h|def|mjs|sh|bash|awk)$'
-    printf '%s\n' "${files[@]}" | grep -vE '\.[a-z]+$' | xargs awk 'FNR == 1 { if (/^#!/) print FILENAME } FNR > 1 { nextfile }'
+    printf '%s\n' "${files[@]}" | grep -vE '\.[a-z]+$' | xargs awk 'FNR == 1 { if (/^#!/ && !/make/) print FILENAME } FNR > 1 { nextfile }'
 }
 
 guard() {
@@ -52,6 +52,7 @@ self_test() {
     done
     must_report 'no licence in a script' '^tests/planted:2: the SPDX line is missing' write tests/planted '#!/bin/bash' 'x'
     must_report 'an empty file' '^src/base/planted\.h:1: the SPDX line is missing' eval ': >src/base/planted.h'
+    must_accept 'the tabs of a makefile' write tests/planted '#!/usr/bin/make -f' $'all:\n\ttrue'
     must_accept 'a script with its licence' write tests/planted '#!/bin/bash' '# SPDX-License-Identifier: Apache-2.0' 'x'
     file=src/base/planted.c
     for word in T-ODO F-IXME X-XX H-ACK 'not implem-ented' 'f-or now' 'simp-lified' 'placeh-older' 'stub-bed' 'Not Imple-mented'; do

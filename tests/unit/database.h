@@ -72,7 +72,8 @@ static int UNIT_MAYBE_UNUSED database_setup(void **state)
     if (database_is_pgsql()) {
         database_driver = "pgsql";
         database_params = getenv("ENTRA_TEST_PGSQL");
-        database_sql("DROP TABLE IF EXISTS entra_schema, entra_session, entra_ended, entra_audit, entra_watch");
+        database_sql(
+            "DROP TABLE IF EXISTS entra_schema, entra_session, entra_ended, entra_audit, entra_watch, entra_post");
     } else {
         database_driver = "sqlite3";
         database_params = apr_pstrcat(unit_pool, database_folder, "/entra.db", NULL);

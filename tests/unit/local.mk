@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	tests/unit/test_entries \
 	tests/unit/test_filter \
 	tests/unit/test_fold \
+	tests/unit/test_form \
 	tests/unit/test_frontchannel \
 	tests/unit/test_gate \
 	tests/unit/test_graph \
@@ -49,6 +50,7 @@ UNIT_TESTS = \
 	tests/unit/test_oauth \
 	tests/unit/test_patch \
 	tests/unit/test_principal \
+	tests/unit/test_posts \
 	tests/unit/test_projection \
 	tests/unit/test_probe \
 	tests/unit/test_purge \

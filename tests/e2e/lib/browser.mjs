@@ -113,6 +113,7 @@ export class Browser {
     if (!referrer || policy === 'no-referrer') return undefined;
     const from = new URL(referrer);
     if (from.protocol === 'https:' && !isTrustworthy(url)) return undefined;
+    if (policy === 'origin' || policy === 'strict-origin') return `${from.origin}/`;
     if (policy === 'unsafe-url' || from.origin === url.origin) return from.origin + from.pathname + from.search;
     return policy === 'same-origin' ? undefined : `${from.origin}/`;
   }
