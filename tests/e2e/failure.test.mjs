@@ -8,7 +8,6 @@ import { chmodSync, chownSync, copyFileSync, existsSync, readdirSync, readFileSy
 import path from 'node:path';
 import test, { after, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startEmulator } from '../emulator/server.mjs';
 import { groups } from '../emulator/tenants.mjs';
 import { assertClosed, assertPage, assertSignIn, inParallel, SESSION_COOKIE, USERS } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
@@ -18,6 +17,7 @@ import { mountDisk, noDisk } from './lib/disk.mjs';
 import { headerOf, startEcho } from './lib/echo.mjs';
 import { hostileTargets, JUNK_QUERIES } from './lib/hostile.mjs';
 import { missing, MODULE, MPM } from './lib/httpd.mjs';
+import { closeLeftovers, startEmulator } from './lib/leftovers.mjs';
 import { startLine } from './lib/line.mjs';
 import { noPostgres, startPostgres } from './lib/postgres.mjs';
 import { CLIENT, siteConfig, startSite } from './lib/site.mjs';
@@ -79,7 +79,7 @@ async function crowdOf(site, count = 4) {
 }
 
 const backend = missing ? null : await startEcho();
-after(async () => { await backend?.close(); });
+after(async () => { await backend?.close(); await closeLeftovers(); });
 
 /** A site whose Entra is behind a line that can be cut. */
 async function startLined(options = {}) {
