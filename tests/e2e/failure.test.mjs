@@ -134,7 +134,7 @@ const ROWS = {
   }, noClock],
 
   'Entra hangs': [async () => {
-    const site = await startLined({ workers: 16, threads: 16, processes: 1 });
+    const site = await startLined({ workers: 16, threads: 16, processes: MPM === 'prefork' ? 16 : 1 });
     const browser = await site.signedIn();
     const held = [];
     for (let i = 0; i < 8; i += 1) held.push(await hold(site));
