@@ -21,6 +21,7 @@
 #include "base/http.h"
 #include "base/limits.h"
 #include "httpd/endings.h"
+#include "httpd/forward.h"
 #include "httpd/log.h"
 #include "httpd/renewal.h"
 #include "httpd/revalidation.h"
@@ -239,6 +240,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }
+    sso_forward_begin(pchild, main_server);
     sso_revalidation_begin(pchild, main_server, http);
     sso_watching_begin(pchild, main_server);
 }
