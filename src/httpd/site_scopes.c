@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "entra/scope.h"
+#include "flow/probe.h"
 #include "httpd/draft.h"
 
 static void add_words(apr_pool_t *pool, apr_array_header_t *scopes, const char *words)
@@ -73,6 +74,9 @@ void sso_draft_scopes(sso_draft_t *draft)
     add_words(draft->pool, scopes, "openid profile email");
     apr_array_cat(scopes, get(draft, SSO_SERVER_SCOPES)->items);
     add_words(draft->pool, scopes, sso_groups_scopes(site->groups));
+    if (get(draft, SSO_SERVER_CONTINUOUS_ACCESS)->choice == 1) {
+        add_words(draft->pool, scopes, SSO_PROBE_SCOPE);
+    }
     site->scope = sso_scope_of_request(draft->pool, scopes);
     apr_array_cat(scopes, draft->config->scopes);
     site->authorize_scope = sso_scope_of_all(draft->pool, scopes);

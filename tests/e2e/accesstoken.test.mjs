@@ -42,6 +42,7 @@ async function register(site) {
 async function startWith({ extra = '', ...options } = {}) {
   const site = await startSite({ modules: ['headers'], ...options, extra: (server, { backend }) => `${NOTHING}\n${manual(backend)}\n${extra}` });
   await register(site);
+  site.httpd.allow(/AH10159|AH00161/); // httpd's own: few workers, all in use
   return site;
 }
 
@@ -279,6 +280,7 @@ describe('access tokens for backends', { skip: missing || noClock }, () => {
     const config = (lines) => (server) => siteConfig(server, { emu: site.emu, backend: site.backend, extra: `${NOTHING}\n${lines}` });
     const grown = await startSite({ ...one, modules: ['headers'], emu: site.emu, backend: site.backend, config: config('') });
     const browser = await grown.signedIn();
+    grown.httpd.allow(/AH10159|AH00161/);
     grown.httpd.configure({ config: config(manual(site.backend)) });
     await grown.httpd.graceful();
     grown.httpd.expect(/ENTRA1486/);
@@ -310,9 +312,8 @@ describe('access tokens for backends', { skip: missing || noClock }, () => {
 });
 
 test('every process keeps its own', { skip: missing }, async () => {
-  const site = await startWith(MPM === 'prefork' ? { processes: 4, workers: 4 } : { processes: 2, threads: 4, workers: 8 });
+  const site = await startWith(MPM === 'prefork' ? { processes: 4, workers: 48 } : { processes: 2, threads: 12, workers: 48 });
   const cookie = cookieOf(site, await site.signedIn());
-  site.httpd.allow(/AH10159/); // httpd's own: few workers, all in use
   const ask = () => inParallel(Array.from({ length: 60 }), 12, async () => { await check(site, tokenOf(await get(site, cookie, '/orders/x'))); });
   await ask();
   const count = refreshes(site);
@@ -370,6 +371,18 @@ describe('EntraAccessToken in the configuration', { skip: missing }, () => {
   test('sign-ins with scopes of two resources in EntraScopes redeem for one', async () => {
     const site = await startSite({ directives: { EntraScopes: `offline_access api://${OTHER_CLIENT}/a api://${CERT_CLIENT}/b` } });
     await site.signedIn();
+    await site.stop();
+  });
+
+  test('beside EntraContinuousAccess a sign-in redeems for Graph, which is asked then', async () => {
+    const site = await startSite({
+      directives: { EntraScopes: `offline_access api://${OTHER_CLIENT}/a`, EntraContinuousAccess: 'on' },
+      extra: (server, { emu, backend }) => `EntraGraphURL ${emu.url}\nProxyPass "/orders/" "http://127.0.0.1:${backend.port}/"\n<Location "/orders/">\nEntraAccessToken api://${CERT_CLIENT}/b\n</Location>`,
+    });
+    const browser = await site.signedIn();
+    const { asked } = site.emu.stats().requests.find(({ endpoint }) => endpoint === 'authorize');
+    assert.match(asked.scope, / User\.Read /);
+    assert.equal((await check(site, tokenOf(await get(site, cookieOf(site, browser), '/orders/x')))).aud, CERT_CLIENT);
     await site.stop();
   });
 });

@@ -240,7 +240,8 @@ static void test_store_rotate_replaces_what_was_read_and_nothing_else(void **sta
     assert_string_equal(find(store, 1).refresh, "second");
     /* The claim is still its owner's. */
     bool kept = false;
-    assert_rc(SSO_OK, sso_store_renewed(&unit_ctx, store, key.id, mine, NULL, "identity", &kept));
+    assert_rc(SSO_OK,
+              sso_store_renewed(&unit_ctx, store, key.id, mine, &(sso_store_result_t){NULL, "identity", NULL}, &kept));
     assert_true(kept);
     assert_string_equal(find(store, 1).refresh, "second");
     char *huge = apr_palloc(unit_pool, SSO_MAX_STORED_SEALED + 2);
