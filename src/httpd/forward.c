@@ -52,8 +52,9 @@ sso_rc sso_forward_token(request_rec *r, sso_ctx_t *ctx, const sso_visit_t *visi
     const sso_api_t *api = sso_config_dir(r)->option[SSO_DIR_ACCESS_TOKEN].object;
     const char *token;
     bool fetched;
-    /* Who brings an access token has one, and the application gets what it was judged by. */
-    if (api == NULL || visit->session != SSO_VISIT_SESSION) {
+    /* Who brings an access token has one, and the application gets what it was judged by. SECURITY: mod_proxy and
+     * backends answer TRACE with the headers that they got, and the client must not have the token. */
+    if (api == NULL || visit->session != SSO_VISIT_SESSION || r->method_number == M_TRACE) {
         return SSO_OK;
     }
     sso_rc rc = sso_apitoken_get(ctx, &visit->site->site, &visit->record, api, &token, &fetched);

@@ -170,6 +170,17 @@ describe('access tokens for backends', { skip: missing || noClock }, () => {
     }
   });
 
+  test('TRACE, which would show it to the client, carries none', async () => {
+    const cookie = cookieOf(site, await site.signedIn());
+    const token = tokenOf(await get(site, cookie, '/orders/x'));
+    const seen = site.backend.requests.length;
+    for (const headers of [{ 'Max-Forwards': '0' }, {}]) {
+      const response = await site.httpd.request({ method: 'TRACE', path: '/orders/x', headers: { Cookie: cookie, ...headers } });
+      assert.ok(!response.text.includes(token.slice(0, 60)), response.text);
+    }
+    assert.ok(!JSON.stringify(site.backend.requests.slice(seen)).includes(token));
+  });
+
   test('who may not enter costs no token', async () => {
     const guarded = await startWith({ ...one, backend: site.backend, extra: '<Location "/orders/">\nRequire entra-role app.admin\n</Location>' });
     guarded.httpd.expect(/AH01631/);
