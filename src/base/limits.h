@@ -99,6 +99,12 @@
 #define SSO_MEMO_WAYS 4
 #define SSO_MAX_MEMO_BYTES 1984
 
+/* Access tokens for backends that one process keeps, in sets and ways as above: bytes of one, which is a request header
+ * too; and how many are fetched, or lately were in vain, at a time. Scopes of a configuration all ride in one URL. */
+#define SSO_MAX_FORWARDED (16 * 1024)
+#define SSO_MAX_FLIGHTS 256
+#define SSO_MAX_SCOPES_TEXT 1200
+
 /* Ended sessions that a node remembers: slots of 24 bytes, and how many places one id may be put at. */
 #define SSO_ENDED_SLOTS (1U << 18)
 #define SSO_ENDED_PLACES 32

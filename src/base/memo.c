@@ -4,6 +4,7 @@
 #include "base/memo.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -14,9 +15,7 @@
 #define UNTIL KEY_WORDS
 #define STAMP_AND_LENGTH (KEY_WORDS + 1)
 #define DATA (KEY_WORDS + 2)
-#define WORDS (DATA + SSO_MAX_MEMO_BYTES / sizeof(uint64_t))
 
-_Static_assert(SSO_MAX_MEMO_BYTES % sizeof(uint64_t) == 0, "whole words");
 /* Any other would be a lock in disguise. */
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "words without a lock");
 
@@ -25,16 +24,41 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "words 
  *   words: key 4 | until 1 | stamp and length 1 | data */
 typedef struct {
     _Atomic uint32_t sequence;
-    _Atomic uint64_t words[WORDS];
+    _Atomic uint64_t words[];
 } slot_t;
 
 struct sso_memo_t {
-    slot_t slots[SSO_MEMO_SETS][SSO_MEMO_WAYS];
+    uint64_t bytes;   /* of data that one slot holds: whole words */
+    uint64_t slots[]; /* SSO_MEMO_SETS * SSO_MEMO_WAYS of them */
 };
 
-apr_size_t sso_memo_size(void)
+static apr_size_t whole_words(apr_size_t bytes)
 {
-    return sizeof(sso_memo_t);
+    return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+}
+
+/* Of one slot, in words: its sequence takes one. */
+static apr_size_t slot_words(apr_size_t bytes)
+{
+    return offsetof(slot_t, words) / sizeof(uint64_t) + DATA + whole_words(bytes);
+}
+
+apr_size_t sso_memo_size(apr_size_t bytes)
+{
+    return sizeof(sso_memo_t) + SSO_MEMO_SETS * SSO_MEMO_WAYS * slot_words(bytes) * sizeof(uint64_t);
+}
+
+sso_memo_t *sso_memo_init(void *memory, apr_size_t bytes)
+{
+    sso_memo_t *memo = memory;
+    memo->bytes = whole_words(bytes) * sizeof(uint64_t);
+    return memo;
+}
+
+static slot_t *slot_at(const sso_memo_t *memo, apr_size_t set, int way)
+{
+    apr_size_t number = set * SSO_MEMO_WAYS + (apr_size_t)way;
+    return (slot_t *)(apr_uintptr_t)(memo->slots + number * slot_words((apr_size_t)memo->bytes));
 }
 
 /* The key is a SHA-256: its first bytes are as good as any. */
@@ -57,38 +81,39 @@ static bool has_key(const slot_t *slot, const uint64_t *key)
     return same;
 }
 
-/* The head of a slot as it stands, and its data if they are meant. False when they are not, or changed meanwhile. */
-static bool read_slot(const slot_t *slot, const uint64_t *key, uint32_t stamp, apr_time_t now, uint64_t *data,
-                      apr_size_t *ret_len)
+/* A slot's data, when it is what is meant; NULL when it is not, or changed meanwhile. */
+static const unsigned char *read_slot(const slot_t *slot, const uint64_t *key, uint32_t stamp, apr_time_t now,
+                                      apr_size_t most, apr_pool_t *pool, apr_size_t *ret_len)
 {
     uint32_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
     if ((before & 1U) != 0 || !has_key(slot, key) || (apr_time_t)word(slot, UNTIL) <= now) {
-        return false;
+        return NULL;
     }
     uint64_t head = word(slot, STAMP_AND_LENGTH);
     apr_size_t len = (apr_size_t)(head & UINT32_MAX);
-    if ((uint32_t)(head >> 32) != stamp || len > SSO_MAX_MEMO_BYTES) {
-        return false;
+    if ((uint32_t)(head >> 32) != stamp || len > most) {
+        return NULL;
     }
-    for (apr_size_t i = 0; i * sizeof(uint64_t) < len; i++) {
+    uint64_t *data = apr_palloc(pool, whole_words(len) * sizeof(uint64_t) + 1);
+    for (apr_size_t i = 0; i < whole_words(len); i++) {
         data[i] = word(slot, DATA + i);
     }
     atomic_thread_fence(memory_order_acquire);
     *ret_len = len;
-    return atomic_load_explicit(&slot->sequence, memory_order_relaxed) == before;
+    return atomic_load_explicit(&slot->sequence, memory_order_relaxed) == before ? (unsigned char *)data : NULL;
 }
 
 bool sso_memo_get(const sso_memo_t *memo, const unsigned char key[static SSO_SHA256_BYTES], uint32_t stamp,
                   apr_time_t now, apr_pool_t *pool, const unsigned char **ret_data, apr_size_t *ret_len)
 {
     uint64_t words[KEY_WORDS];
-    uint64_t data[SSO_MAX_MEMO_BYTES / sizeof(uint64_t)];
     memcpy(words, key, sizeof(words));
-    const slot_t *slots = memo->slots[set_of(key)];
     for (int way = 0; way < SSO_MEMO_WAYS; way++) {
         apr_size_t len;
-        if (read_slot(&slots[way], words, stamp, now, data, &len)) {
-            *ret_data = apr_pmemdup(pool, data, len);
+        const unsigned char *data =
+            read_slot(slot_at(memo, set_of(key), way), words, stamp, now, (apr_size_t)memo->bytes, pool, &len);
+        if (data != NULL) {
+            *ret_data = data;
             *ret_len = len;
             return true;
         }
@@ -97,41 +122,60 @@ bool sso_memo_get(const sso_memo_t *memo, const unsigned char key[static SSO_SHA
 }
 
 /* The slot of the same key, else one that is over, else the one that is over soonest. */
-static slot_t *place_of(slot_t *slots, const uint64_t *key)
+static slot_t *place_of(const sso_memo_t *memo, apr_size_t set, const uint64_t *key)
 {
-    slot_t *place = &slots[0];
+    slot_t *place = slot_at(memo, set, 0);
     for (int way = 0; way < SSO_MEMO_WAYS; way++) {
-        if (has_key(&slots[way], key)) {
-            return &slots[way];
+        slot_t *slot = slot_at(memo, set, way);
+        if (has_key(slot, key)) {
+            return slot;
         }
-        if (word(&slots[way], UNTIL) < word(place, UNTIL)) {
-            place = &slots[way];
+        if (word(slot, UNTIL) < word(place, UNTIL)) {
+            place = slot;
         }
     }
     return place;
 }
 
+static void set_word(slot_t *slot, apr_size_t i, uint64_t value)
+{
+    atomic_store_explicit(&slot->words[i], value, memory_order_relaxed);
+}
+
+/* SECURITY: nothing of what stood there before stays behind the new end. */
+static void write_data(slot_t *slot, const unsigned char *data, apr_size_t len)
+{
+    apr_size_t before = whole_words((apr_size_t)(word(slot, STAMP_AND_LENGTH) & UINT32_MAX));
+    for (apr_size_t i = 0; i < whole_words(len) || i < before; i++) {
+        uint64_t value = 0;
+        apr_size_t at = i * sizeof(value);
+        if (at < len) {
+            memcpy(&value, data + at, len - at < sizeof(value) ? len - at : sizeof(value));
+        }
+        set_word(slot, DATA + i, value);
+    }
+}
+
 void sso_memo_put(sso_memo_t *memo, const unsigned char key[static SSO_SHA256_BYTES], uint32_t stamp, apr_time_t now,
                   apr_time_t until, const unsigned char *data, apr_size_t len)
 {
-    uint64_t words[WORDS] = {0};
-    if (len > SSO_MAX_MEMO_BYTES || until <= now) {
+    uint64_t words[KEY_WORDS];
+    if (len > memo->bytes || until <= now) {
         return;
     }
-    memcpy(words, key, SSO_SHA256_BYTES);
-    words[UNTIL] = (uint64_t)until;
-    words[STAMP_AND_LENGTH] = ((uint64_t)stamp << 32) | len;
-    memcpy(&words[DATA], data, len);
-    slot_t *slot = place_of(memo->slots[set_of(key)], words);
+    memcpy(words, key, sizeof(words));
+    slot_t *slot = place_of(memo, set_of(key), words);
     uint32_t sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
     if ((sequence & 1U) != 0 || !atomic_compare_exchange_strong_explicit(&slot->sequence, &sequence, sequence + 1,
                                                                          memory_order_acquire, memory_order_relaxed)) {
         return;
     }
     atomic_thread_fence(memory_order_release);
-    apr_size_t used = DATA + (len + sizeof(uint64_t) - 1) / sizeof(uint64_t);
-    for (apr_size_t i = 0; i < used; i++) {
-        atomic_store_explicit(&slot->words[i], words[i], memory_order_relaxed);
+    write_data(slot, data, len);
+    for (apr_size_t i = 0; i < KEY_WORDS; i++) {
+        set_word(slot, i, words[i]);
     }
+    set_word(slot, UNTIL, (uint64_t)until);
+    set_word(slot, STAMP_AND_LENGTH, ((uint64_t)stamp << 32) | len);
     atomic_store_explicit(&slot->sequence, sequence + 2, memory_order_release);
 }

@@ -416,8 +416,7 @@ sso_rc sso_code_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_met
     return user_tokens(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
 }
 
-sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
-                          const sso_refresh_t *request, sso_tokens_t *ret_tokens)
+static apr_table_t *refresh_form(sso_ctx_t *ctx, const sso_refresh_t *request)
 {
     apr_table_t *form = apr_table_make(ctx->pool, 10);
     field_add(form, "client_id", request->client_id);
@@ -426,7 +425,21 @@ sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
     field_add(form, "scope", request->scope);
     field_add(form, "claims", request->claims);
     field_add(form, "client-request-id", request->correlation_id);
-    return user_tokens(ctx, authority, metadata, request->credential, request->client_id, form, ret_tokens);
+    return form;
+}
+
+sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                          const sso_refresh_t *request, sso_tokens_t *ret_tokens)
+{
+    return user_tokens(ctx, authority, metadata, request->credential, request->client_id, refresh_form(ctx, request),
+                       ret_tokens);
+}
+
+sso_rc sso_refresh_fetch(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                         const sso_refresh_t *request, sso_tokens_t *ret_tokens)
+{
+    return token_request(ctx, authority, metadata, request->credential, request->client_id, refresh_form(ctx, request),
+                         ret_tokens);
 }
 
 sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,

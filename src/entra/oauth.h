@@ -61,7 +61,7 @@ typedef struct {
 } sso_redeem_t;
 
 typedef struct {
-    const char *id_token;
+    const char *id_token;      /* NULL when absent: after sso_refresh_fetch alone */
     const char *access_token;  /* NULL when absent */
     const char *refresh_token; /* NULL when absent */
     int64_t expires_in_s;
@@ -81,6 +81,10 @@ typedef struct {
  * Errors and ownership as sso_code_redeem; SSO_R_TOKEN_GRANT is Entra's no to this user. */
 sso_rc sso_refresh_redeem(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                           const sso_refresh_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;
+
+/* The same for the access token of another resource: the scope names that one alone, and no ID token has to come. */
+sso_rc sso_refresh_fetch(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
+                         const sso_refresh_t *request, sso_tokens_t *ret_tokens) SSO_MUST_USE;
 
 /* Redeems the code once, without a second try unless Entra does not know a renewed certificate yet. Errors:
  * SSO_R_TOKEN_* (by `error`, never by number), those of the credential and of HTTP. The tokens live in ctx->pool and

@@ -16,6 +16,8 @@
 /* Of flow/groups.h. */
 typedef struct sso_group_policy_t sso_group_policy_t;
 typedef struct sso_group_names_t sso_group_names_t;
+/* Of flow/apitoken.h. */
+typedef struct sso_apitokens_t sso_apitokens_t;
 /* Of flow/renewals.h. */
 typedef struct sso_renewals_t sso_renewals_t;
 /* Of flow/form.h. */
@@ -28,7 +30,8 @@ typedef struct {
     sso_credential_t *credential;
     const sso_http_policy_t *http_policy;
     const char *client_id;
-    const char *scope;                         /* as sent to Entra, "openid profile email" included */
+    const char *scope;                         /* of token requests: of one resource, "openid profile email" included */
+    const char *authorize_scope;               /* of the authorize request, where a user consents: of all resources */
     const apr_array_header_t *allowed_tenants; /* const char * GUIDs, or NULL */
     bool any_tenant;
     apr_interval_time_t skew;
@@ -43,14 +46,15 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
-    apr_size_t preserve_post; /* bytes of a form that waits for a sign-in; 0: none does */
-    const char *v1_issuer;    /* of access tokens of version 1.0, with {tenantid} */
-    sso_memo_t *bearers;      /* access tokens that the process has checked; NULL: none is remembered */
-    const char *app;          /* this application in the store: hexadecimal, of the session's binding */
-    sso_store_t *store;       /* of the process; NULL when it could not be made */
-    sso_ended_t *ended;       /* of the node: its table of ended sessions */
-    sso_gate_t *frontchannel; /* of the process: how many such calls the node works on; NULL: none can be taken */
-    sso_renewals_t *renewals; /* of the process; NULL: none can be made here */
+    apr_size_t preserve_post;   /* bytes of a form that waits for a sign-in; 0: none does */
+    const char *v1_issuer;      /* of access tokens of version 1.0, with {tenantid} */
+    sso_memo_t *bearers;        /* access tokens that the process has checked; NULL: none is remembered */
+    sso_apitokens_t *apitokens; /* for backends, of the process; NULL: none can be had */
+    const char *app;            /* this application in the store: hexadecimal, of the session's binding */
+    sso_store_t *store;         /* of the process; NULL when it could not be made */
+    sso_ended_t *ended;         /* of the node: its table of ended sessions */
+    sso_gate_t *frontchannel;   /* of the process: how many such calls the node works on; NULL: none can be taken */
+    sso_renewals_t *renewals;   /* of the process; NULL: none can be made here */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */

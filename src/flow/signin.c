@@ -75,7 +75,7 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
     sso_authorize_t authorize = {
         .client_id = site->client_id,
         .redirect_uri = site->redirect_uri,
-        .scope = site->scope,
+        .scope = site->authorize_scope,
         .state = sealed,
         .nonce = sso_state_nonce(ctx->pool, state),
         .code_verifier = sso_state_verifier(ctx->pool, state),

@@ -107,6 +107,13 @@ static void warn_alone(apr_pool_t *pool, const ap_directive_t *at, const server_
                      "and a Require beside it",
                      at->filename, at->line_num);
     }
+    if (apr_cstr_casecmp(at->directive, "EntraAccessToken") == 0 &&
+        !meets(pool, host, main_server, "AuthType", "Entra")) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     "ENTRA4068: EntraAccessToken without AuthType Entra is not looked at (%s:%d); write \"AuthType "
+                     "Entra\" and a Require beside it",
+                     at->filename, at->line_num);
+    }
     if (apr_cstr_casecmp(at->directive, "Require") == 0 &&
         apr_cstr_casecmp(ap_getword_conf(pool, &args), "entra-app") == 0 &&
         !meets(pool, host, main_server, "EntraBearer", NULL)) {

@@ -40,7 +40,7 @@ typedef struct {
     apr_interval_time_t span2;
     apr_off_t size;
     int choice;
-    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t, sso_audiences_t */
+    const void *object; /* sso_origin_t, sso_cloud_t, sso_remote_user_t, sso_audiences_t, sso_api_t */
     /* const char *; sso_export_item_t for EntraHeader and EntraEnv; const sso_role_map_t * for EntraRole */
     const apr_array_header_t *items;
 } sso_value_t;
@@ -55,10 +55,11 @@ typedef struct {
     /* const char *: request headers and variables that any EntraHeader, EntraEnv or EntraHeaders sets; '*' at the end
      * stands for any rest */
     apr_array_header_t *names;
-    sso_site_config_t *site; /* made after the configuration is read; NULL when this server has no Entra */
-    bool used;               /* AuthType Entra stands somewhere in it */
-    bool signs;              /* EntraSignedIdentity on stands somewhere in it */
-    bool takes_tokens;       /* EntraBearer stands somewhere in it */
+    apr_array_header_t *scopes; /* const char *: named by any EntraAccessToken of this server */
+    sso_site_config_t *site;    /* made after the configuration is read; NULL when this server has no Entra */
+    bool used;                  /* AuthType Entra stands somewhere in it */
+    bool signs;                 /* EntraSignedIdentity on stands somewhere in it */
+    bool takes_tokens;          /* EntraBearer stands somewhere in it */
 } sso_server_config_t;
 
 typedef struct {

@@ -16,6 +16,7 @@
 #include "base/url.h"
 #include "entra/authority.h"
 #include "flow/access.h"
+#include "flow/apitoken.h"
 #include "httpd/kinds.h"
 #include "httpd/scrub.h"
 #include "httpd/words.h"
@@ -27,6 +28,7 @@
 #define parse_TENANTS sso_words_tenants
 #define parse_SCOPES sso_words_scopes
 #define parse_AUDIENCES sso_words_audiences
+#define parse_API sso_words_api
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */
 typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
@@ -276,6 +278,9 @@ static const char *parse_HEADER(apr_pool_t *pool, int argc, const char *const ar
     if (apr_cstr_casecmp(argv[0], "X-Entra-Assertion") == 0) {
         return "X-Entra-Assertion is what EntraSignedIdentity on signs, and nothing else; write another name";
     }
+    if (apr_cstr_casecmp(argv[0], "X-Entra-Access-Token") == 0) {
+        return "X-Entra-Access-Token is what EntraAccessToken sends, and nothing else; write another name";
+    }
     return add_item(pool, value, argv[0], argv[1], (sso_encoding_t)encoding);
 }
 
@@ -455,6 +460,9 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
         server->signs = server->signs || value->choice == 1;
     } else if (row->parse == parse_AUDIENCES) {
         server->takes_tokens = server->takes_tokens || value->object != NULL;
+    } else if (row->parse == parse_API && value->object != NULL) {
+        /* A user consents to all of them with the sign-in, whichever section comes first. */
+        apr_array_cat(server->scopes, ((const sso_api_t *)value->object)->scopes);
     } else if (row->parse == parse_ROLE_MAP) {
         const sso_role_map_t *const *maps = (const void *)value->items->elts;
         const apr_array_header_t *rules = maps[value->items->nelts - 1]->rules;

@@ -32,6 +32,8 @@ typedef sso_draft_t draft_t;
 #define get sso_draft_get
 #define fault_text sso_draft_fault
 
+/* Fills the scopes of both kinds of requests. */
+void sso_draft_scopes(sso_draft_t *draft);
 /* Fills where the database is. */
 void sso_draft_database(sso_draft_t *draft);
 /* Fills the credential, and what the parent must look after. */

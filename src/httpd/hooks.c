@@ -23,6 +23,7 @@
 #include "httpd/endpoints.h"
 #include "httpd/export.h"
 #include "httpd/forms.h"
+#include "httpd/forward.h"
 #include "httpd/hide.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
@@ -354,6 +355,18 @@ static int export_late(request_rec *r, sso_visit_t *visit, int status_of_failure
     return status_of_failure;
 }
 
+/* SECURITY: a backend that expects a token does not get a request without one. */
+static int refuse_forwarding(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx)
+{
+    sso_request_t request;
+    if (is_side_request(r)) {
+        sso_log_fault(r, ctx, NULL);
+        return sso_reason(ctx->fault.rc)->status;
+    }
+    sso_visit_request(r, visit, &request);
+    return sso_pages_refuse(r, visit, ctx, sso_access_return_path(r->pool, &visit->site->site, &request));
+}
+
 int sso_hook_fixups(request_rec *r)
 {
     sso_visit_t *visit = sso_visit_get(r);
@@ -379,6 +392,9 @@ int sso_hook_fixups(request_rec *r)
         return HTTP_FORBIDDEN;
     }
     if (r->user != NULL && sso_visit_is_known(visit)) {
+        if (sso_forward_token(r, &ctx, visit) != SSO_OK) {
+            return refuse_forwarding(r, visit, &ctx);
+        }
         if (!bearer) {
             touch_session(r, visit);
         }

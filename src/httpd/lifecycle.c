@@ -19,7 +19,9 @@
 
 #include "base/gate.h"
 #include "base/http.h"
+#include "base/limits.h"
 #include "httpd/endings.h"
+#include "httpd/forward.h"
 #include "httpd/log.h"
 #include "httpd/renewal.h"
 #include "httpd/revalidation.h"
@@ -201,12 +203,12 @@ static sso_memo_t *make_memo(apr_pool_t *pchild, server_rec *main_server)
     if (!wanted) {
         return NULL;
     }
-    if (apr_shm_create(&shm, sso_memo_size(), NULL, pchild) != APR_SUCCESS) {
+    if (apr_shm_create(&shm, sso_memo_size(SSO_MAX_MEMO_BYTES), NULL, pchild) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
                      "ENTRA2040: no memory to remember access tokens in; each is checked every time it comes");
         return NULL;
     }
-    return apr_shm_baseaddr_get(shm);
+    return sso_memo_init(apr_shm_baseaddr_get(shm), SSO_MAX_MEMO_BYTES);
 }
 
 void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
@@ -238,6 +240,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }
+    sso_forward_begin(pchild, main_server);
     sso_revalidation_begin(pchild, main_server, http);
     sso_watching_begin(pchild, main_server);
 }

@@ -114,12 +114,6 @@ static void fill_client(draft_t *draft)
                  "of the app registration");
     }
     draft->site->site.client_id = client->first;
-    const char *scope = "openid profile email";
-    const apr_array_header_t *more = get(draft, SSO_SERVER_SCOPES)->items;
-    for (int i = 0; i < more->nelts; i++) {
-        scope = apr_pstrcat(draft->pool, scope, " ", sso_text_at(more, i), NULL);
-    }
-    draft->site->site.scope = scope;
 }
 
 /* SECURITY: every tenant can have a group of that name, with whom its administrators please in it. */
@@ -154,10 +148,6 @@ static void fill_groups(draft_t *draft)
     site->groups = &draft->site->groups;
     site->graph_url = draft->site->groups.graph_url;
     check_group_names(draft);
-    const char *scopes = sso_groups_scopes(site->groups);
-    if (*scopes != '\0') {
-        site->scope = apr_pstrcat(draft->pool, site->scope, " ", scopes, NULL);
-    }
 }
 
 /* What ServerName says of scheme and port; without a scheme, port 443 means https. */
@@ -384,6 +374,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     fill_tenant(&draft);
     fill_client(&draft);
     fill_groups(&draft);
+    sso_draft_scopes(&draft);
     sso_draft_credential(&draft);
     fill_origin(&draft);
     fill_session(&draft);
@@ -396,6 +387,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
         fill_binding(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);
         draft.site->signs = draft.config->signs;
+        draft.site->forwards = draft.config->scopes->nelts > 0;
         draft.config->site = draft.site;
     }
     return draft.faults;

@@ -34,6 +34,7 @@ struct sso_site_config_t {
     sso_group_policy_t groups;
     const char *key_file;
     bool signs;          /* EntraSignedIdentity is on somewhere in it */
+    bool forwards;       /* EntraAccessToken stands somewhere in it */
     sso_keyring_t *ring; /* what is in key_file; shared by all sites of that file */
     sso_credential_source_t source;
     sso_site_database_t database;

@@ -9,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "entra/authority.h"
-#include "flow/probe.h"
 #include "httpd/draft.h"
 
 #define LEAST_REVALIDATE apr_time_from_sec(10)
@@ -39,9 +38,6 @@ static void fill_continuous(draft_t *draft)
         complain(draft, "ENTRA4087", SSO_SERVER_CONTINUOUS_ACCESS,
                  "Graph is asked when a session is revalidated, and that needs a refresh token; leave "
                  "EntraSessionRevalidate on and offline_access in EntraScopes, or write EntraContinuousAccess off");
-    }
-    if (!has_scope(site->scope, SSO_PROBE_SCOPE)) {
-        site->scope = apr_pstrcat(draft->pool, site->scope, " " SSO_PROBE_SCOPE, NULL);
     }
 }
 

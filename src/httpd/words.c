@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "flow/apitoken.h"
 #include "flow/bearer.h"
 
 const char *sso_words_tenants(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
@@ -52,5 +53,19 @@ const char *sso_words_audiences(apr_pool_t *pool, int argc, const char *const ar
     bool off = argc == 1 && apr_cstr_casecmp(argv[0], "off") == 0;
     const char *wrong = off ? NULL : sso_audiences_make(pool, words, &audiences);
     value->object = audiences;
+    return wrong;
+}
+
+const char *sso_words_api(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    const sso_api_t *api = NULL;
+    bool off = argc == 1 && apr_cstr_casecmp(argv[0], "off") == 0;
+    const char *wrong = off ? NULL : sso_words_scopes(pool, argc, argv, value);
+    if (!off && wrong == NULL) {
+        wrong = value->items->nelts == 0 ? "'none' is no scope; write off to send no access token"
+                                         : sso_api_make(pool, value->items, &api);
+    }
+    value->items = NULL;
+    value->object = api;
     return wrong;
 }

@@ -10,3 +10,5 @@ const char *sso_words_tenants(apr_pool_t *pool, int argc, const char *const argv
 const char *sso_words_scopes(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
 /* Audiences of access tokens, or off. */
 const char *sso_words_audiences(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* Scopes of one resource, or off. */
+const char *sso_words_api(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);

@@ -283,6 +283,19 @@ sso_rc sso_store_release(sso_ctx_t *ctx, sso_store_t *store, const unsigned char
     return change(ctx, store, &release, args, NULL);
 }
 
+sso_rc sso_store_rotate(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                        const char *before, const char *refresh)
+{
+    static const sso_statement_t rotate = {
+        "session_rotate", "UPDATE entra_session SET refresh = %s WHERE id = %s AND refresh = %s AND ended = 0"};
+    sso_rc rc = sso_row_check_text(ctx, "refresh token", refresh, SSO_MAX_STORED_SEALED);
+    if (rc != SSO_OK) {
+        return rc;
+    }
+    const char *args[] = {refresh, sso_row_id(ctx->pool, id), before};
+    return change(ctx, store, &rotate, args, NULL);
+}
+
 /* ---- which sessions ---- */
 
 /* A condition with its arguments; only what is asked becomes part of the statement, so that an index can serve it. All

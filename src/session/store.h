@@ -73,6 +73,11 @@ sso_rc sso_store_renewed(sso_ctx_t *ctx, sso_store_t *store, const unsigned char
 sso_rc sso_store_release(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                          const char *claim, const char *refresh, apr_interval_time_t wait) SSO_MUST_USE;
 
+/* A newer refresh token of a live session takes the place of `before`, and of nothing else: who renewed meanwhile has
+ * put a better one there. A claim stays as it is. */
+sso_rc sso_store_rotate(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
+                        const char *before, const char *refresh) SSO_MUST_USE;
+
 /* Which sessions: all fields that are set must fit. None set: every session. */
 typedef struct {
     const char *app;

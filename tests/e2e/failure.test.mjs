@@ -538,6 +538,10 @@ const ROWS = {
       await site.httpd.restart();
       assert.equal((await replay(site, cookie)).status, 401, 'it was written');
       await assertGoesOn(site, browser, 'after a restart');
+      disk.fill();
+      await site.httpd.restart();
+      await assertGoesOn(site, browser, 'after a restart with a full disk');
+      assert.equal((await replay(site, cookie)).status, 401, 'nor does it live there');
     });
   }, noDisk || noRoot],
 
@@ -569,6 +573,7 @@ const ROWS = {
 
   'the browser keeps no cookies': 'signin.test.mjs: no cookies at all: an explanation after three tries, and no code is ever redeemed',
 
+  'Entra or the database is out of reach, in a section with EntraAccessToken': 'accesstoken.test.mjs: Entra is away: 503 for this section alone, and asked again a little later',
   'garbage from a client': async () => {
     const site = await startSite({ backend, processes: 1, threads: 16, workers: 16 });
     const browser = await site.signedIn();

@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	tests/unit/test_aadsts \
 	tests/unit/test_access \
 	tests/unit/test_accesstoken \
+	tests/unit/test_apitoken \
 	tests/unit/test_assertion \
 	tests/unit/test_attribute \
 	tests/unit/test_authority \
@@ -24,6 +25,7 @@ UNIT_TESTS = \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
 	tests/unit/test_filter \
+	tests/unit/test_flight \
 	tests/unit/test_fold \
 	tests/unit/test_form \
 	tests/unit/test_frontchannel \
@@ -63,6 +65,7 @@ UNIT_TESTS = \
 	tests/unit/test_row \
 	tests/unit/test_schema \
 	tests/unit/test_schemas \
+	tests/unit/test_scope \
 	tests/unit/test_seal \
 	tests/unit/test_secret \
 	tests/unit/test_session \
@@ -94,6 +97,7 @@ tests_unit_test_url_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)
 # The test stands between the code and the database, the clock and the waiting.
 tests_unit_test_database_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=apr_dbd_query,--wrap=apr_dbd_select,--wrap=apr_dbd_pquery,--wrap=apr_dbd_pselect \
 	-Wl,--wrap=apr_dbd_open_ex,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
+tests_unit_test_flight_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
 
 if HAVE_CMOCKA
 check_PROGRAMS = $(UNIT_TESTS)

@@ -158,6 +158,7 @@ static void UNIT_MAYBE_UNUSED site_init(sso_site_t *site, sso_authority_t *autho
     site->http_policy = policy;
     site->client_id = FIXTURE_CLIENT;
     site->scope = "openid profile email offline_access";
+    site->authorize_scope = site->scope;
     site->skew = 5 * SITE_MINUTE;
     site->origin = sso_origin_parse(unit_pool, SITE_ORIGIN, &why);
     site->path = "/.entra";

@@ -142,7 +142,8 @@ static void keep_claim(const char *name)
 
 static void remember(void)
 {
-    site_world->site.bearers = apr_pcalloc(unit_pool, sso_memo_size());
+    site_world->site.bearers =
+        sso_memo_init(apr_pcalloc(unit_pool, sso_memo_size(SSO_MAX_MEMO_BYTES)), SSO_MAX_MEMO_BYTES);
 }
 
 static void test_bearer_token_of_a_user_becomes_a_record(void **state)

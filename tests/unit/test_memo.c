@@ -15,7 +15,7 @@
 
 static sso_memo_t *memo_make(void)
 {
-    return apr_pcalloc(unit_pool, sso_memo_size());
+    return sso_memo_init(apr_pcalloc(unit_pool, sso_memo_size(SSO_MAX_MEMO_BYTES)), SSO_MAX_MEMO_BYTES);
 }
 
 static void key_of(unsigned number, unsigned char key[SSO_SHA256_BYTES])
@@ -82,6 +82,37 @@ static void test_memo_keeps_no_more_than_its_bound(void **state)
     assert_true(sso_memo_get(memo, key, 1, SSO_TEST_NOW, unit_pool, &got, &len));
     assert_int_equal(len, SSO_MAX_MEMO_BYTES);
     assert_memory_equal(got, data, SSO_MAX_MEMO_BYTES);
+}
+
+/* SECURITY: a token that was replaced is gone from memory, also where the new entry is shorter. */
+static void test_memo_wipes_what_it_replaces(void **state)
+{
+    static const char secret[] = "a long text that must not be left behind";
+    (void)state;
+    const apr_size_t size = sso_memo_size(SSO_MAX_MEMO_BYTES);
+    sso_memo_t *memo = memo_make();
+    put(memo, 1, 7, LATER, secret);
+    assert_non_null(memmem(memo, size, "left behind", 11));
+    put(memo, 1, 7, LATER, "short");
+    assert_null(memmem(memo, size, "left behind", 11));
+    assert_string_equal(get(memo, 1, 7, SSO_TEST_NOW), "short");
+}
+
+static void test_memo_has_the_room_that_was_asked_for(void **state)
+{
+    (void)state;
+    const apr_size_t bytes = 13;
+    unsigned char key[SSO_SHA256_BYTES];
+    const unsigned char *data;
+    apr_size_t len;
+    sso_memo_t *memo = sso_memo_init(apr_pcalloc(unit_pool, sso_memo_size(bytes)), bytes);
+    for (unsigned i = 0; i < 5 * PLACES; i++) {
+        put(memo, i, 1, LATER, "twelve bytes");
+        assert_string_equal(get(memo, i, 1, SSO_TEST_NOW), "twelve bytes");
+    }
+    key_of(1, key);
+    sso_memo_put(memo, key, 9, SSO_TEST_NOW, LATER, (const unsigned char *)"seventeen letters", 17);
+    assert_false(sso_memo_get(memo, key, 9, SSO_TEST_NOW, unit_pool, &data, &len));
 }
 
 /* A flood of others drives entries out; the room stays, and what would live longest stays longest. */
@@ -176,6 +207,8 @@ int main(void)
         unit_test(test_memo_gives_what_was_put),
         unit_test(test_memo_forgets_at_the_end_and_with_another_stamp),
         unit_test(test_memo_keeps_no_more_than_its_bound),
+        unit_test(test_memo_wipes_what_it_replaces),
+        unit_test(test_memo_has_the_room_that_was_asked_for),
         unit_test(test_memo_takes_a_flood_in_the_same_room),
         unit_test(test_memo_readers_never_see_half_a_write),
     };

@@ -613,6 +613,27 @@ static sso_rc refresh(const char *claims, sso_tokens_t *ret_tokens)
     return sso_refresh_redeem(&unit_ctx, authority_of_fake(), &metadata, &request, ret_tokens);
 }
 
+/* The token of another resource comes without an ID token, which a sign-in and its renewal must have. */
+static void test_oauth_fetch_needs_no_id_token(void **state)
+{
+    (void)state;
+    sso_tokens_t tokens;
+    const sso_refresh_t request = {
+        .client_id = FIXTURE_CLIENT,
+        .credential = sso_credential_secret(unit_pool, "s"),
+        .scope = "api://a/x offline_access",
+        .refresh_token = "old",
+    };
+    outside_says(200,
+                 "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"at\",\"refresh_token\":\"new\"}");
+    assert_rc(SSO_OK, sso_refresh_fetch(&unit_ctx, authority_of_fake(), &metadata, &request, &tokens));
+    assert_null(tokens.id_token);
+    assert_string_equal(tokens.access_token, "at");
+    assert_string_equal(tokens.refresh_token, "new");
+    assert_int_equal(tokens.expires_in_s, 3599);
+    assert_rc(SSO_R_TOKEN_NO_ID_TOKEN, refresh(NULL, &tokens));
+}
+
 static void test_oauth_refresh_posts_the_exact_form_once(void **state)
 {
     (void)state;
@@ -736,6 +757,7 @@ int main(void)
         unit_test(test_oauth_redeem_tries_the_certificate_before_when_entra_refuses_the_new_one),
         unit_test(test_oauth_redeem_refused_with_both_certificates_names_the_first_fault),
         unit_test(test_oauth_redeem_other_failures_are_not_tried_again),
+        unit_test(test_oauth_fetch_needs_no_id_token),
         unit_test(test_oauth_refresh_posts_the_exact_form_once),
         unit_test(test_oauth_refresh_without_claims_sends_none),
         unit_test(test_oauth_refresh_refusals_are_told_from_outages),

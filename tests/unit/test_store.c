@@ -225,6 +225,31 @@ static void test_store_renewed_session_has_the_new_words(void **state)
     assert_string_equal(find(store, 1).refresh, "second token");
 }
 
+static void test_store_rotate_replaces_what_was_read_and_nothing_else(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    sso_stored_t key = add(store, 1);
+    add(store, 2);
+    const char *mine = claim(store, 1, unit_ctx.now, MINUTE);
+    assert_rc(SSO_OK, sso_store_rotate(&unit_ctx, store, key.id, key.refresh, "second"));
+    assert_string_equal(find(store, 1).refresh, "second");
+    assert_string_equal(find(store, 2).refresh, "sealed-refresh-token");
+    /* Too late: another was faster. */
+    assert_rc(SSO_OK, sso_store_rotate(&unit_ctx, store, key.id, key.refresh, "third"));
+    assert_string_equal(find(store, 1).refresh, "second");
+    /* The claim is still its owner's. */
+    bool kept = false;
+    assert_rc(SSO_OK,
+              sso_store_renewed(&unit_ctx, store, key.id, mine, &(sso_store_result_t){NULL, "identity", NULL}, &kept));
+    assert_true(kept);
+    assert_string_equal(find(store, 1).refresh, "second");
+    char *huge = apr_palloc(unit_pool, SSO_MAX_STORED_SEALED + 2);
+    memset(huge, 'x', SSO_MAX_STORED_SEALED + 1);
+    huge[SSO_MAX_STORED_SEALED + 1] = '\0';
+    assert_rc(SSO_R_STORE_TEXT, sso_store_rotate(&unit_ctx, store, key.id, "second", huge));
+}
+
 static void test_store_released_claim_waits(void **state)
 {
     (void)state;
@@ -474,6 +499,7 @@ int main(void)
         database_test(test_store_claim_of_what_is_not_due_is_none),
         database_test(test_store_claim_lapses_after_its_hold),
         database_test(test_store_renewed_session_has_the_new_words),
+        database_test(test_store_rotate_replaces_what_was_read_and_nothing_else),
         database_test(test_store_released_claim_waits),
         database_test(test_store_ended_session_is_neither_claimed_nor_renewed),
         database_test(test_store_session_past_its_end_is_not_claimed),
