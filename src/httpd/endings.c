@@ -17,6 +17,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/gate.h"
 #include "base/limits.h"
 #include "httpd/log.h"
@@ -26,7 +27,10 @@ extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
 
 /* Another node's ending counts here within two seconds: a poll each second leaves one for the poll itself. */
-#define POLL_EVERY apr_time_from_sec(1)
+#define POLL_EVERY apr_time_from_msec(900)
+/* Also when the process that polled was killed: so long it may stay away, before another does it. */
+#define POLL_LOST apr_time_from_msec(1400)
+#define LOOK_EVERY apr_time_from_msec(200)
 #define TABLES_KEY "entra_sso: " SSO_ENDED_FORM
 
 /* Anonymous memory is zeroed, and takes no room until it is used. */
@@ -98,11 +102,13 @@ static void poll(server_rec *s, const sso_site_t *site, apr_pool_t *pool)
     tell(s, &ctx, site->ended, &news);
 }
 
-/* The watchdog's singleton: one process of the node does this, and another takes over when it goes. */
+/* In every process, and one of them polls. mod_watchdog's singleton would not do: when its process goes, the next one
+ * waits for ten seconds. */
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
-    const sso_site_config_t *site = data;
-    if (state == AP_WATCHDOG_STATE_RUNNING) {
+    sso_site_config_t *site = data;
+    if (state == AP_WATCHDOG_STATE_RUNNING &&
+        sso_ended_take_turn(site->site.ended, sso_clock_now(), POLL_EVERY, POLL_LOST, &site->ended_turn)) {
         poll((server_rec *)(apr_uintptr_t)site->server, &site->site, pool);
     }
     return APR_SUCCESS;
@@ -115,8 +121,8 @@ static bool start_watchdog(apr_pool_t *pconf, sso_site_config_t *site, int numbe
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     ap_watchdog_t *watchdog = NULL;
     return get_instance != NULL && register_callback != NULL &&
-           get_instance(&watchdog, apr_psprintf(pconf, "_entra_sso_ended_%d_", number), 0, 1, pconf) == APR_SUCCESS &&
-           register_callback(watchdog, POLL_EVERY, site, tick) == APR_SUCCESS;
+           get_instance(&watchdog, apr_psprintf(pconf, "_entra_sso_ended_%d_", number), 0, 0, pconf) == APR_SUCCESS &&
+           register_callback(watchdog, LOOK_EVERY, site, tick) == APR_SUCCESS;
 }
 
 /* ---- beginnings ---- */

@@ -40,6 +40,7 @@ struct sso_site_config_t {
     sso_site_database_t database;
     void *frontchannel;              /* shared memory of the gate before front-channel logout */
     struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
+    apr_time_t ended_turn;           /* when this process kept up with the ended sessions last */
     const server_rec *server;
 };
 

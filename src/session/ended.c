@@ -38,6 +38,7 @@ _Static_assert(sizeof(slot_t) == 24, "the manual promises what the table takes")
 struct sso_ended_t {
     _Atomic int64_t filled;
     _Atomic int64_t polled;
+    _Atomic int64_t turn;     /* when a process took it last, which tells that process too: nobody else wrote this */
     _Atomic int64_t overflow; /* until when a miss proves nothing */
     _Atomic uint32_t reach;   /* no entry stands behind this many places */
     _Atomic uint32_t pending; /* entries with the bit; too high after a death in the middle, never too low */
@@ -212,6 +213,20 @@ void sso_ended_set_polled(sso_ended_t *ended, apr_time_t now)
 apr_time_t sso_ended_polled(const sso_ended_t *ended)
 {
     return atomic_load(&ended->polled);
+}
+
+bool sso_ended_take_turn(sso_ended_t *ended, apr_time_t now, apr_interval_time_t every, apr_interval_time_t lost,
+                         apr_time_t *turn)
+{
+    int64_t last = atomic_load(&ended->turn);
+    apr_interval_time_t wait = last == *turn ? every : lost;
+    /* A turn in the future was taken before the clock was set back. */
+    bool due = last > now || now - last >= wait;
+    if (!due || !atomic_compare_exchange_strong(&ended->turn, &last, now)) {
+        return false;
+    }
+    *turn = now;
+    return true;
 }
 
 bool sso_ended_set_away(sso_ended_t *ended, bool away)

@@ -11,7 +11,7 @@
 /* The table itself, in shared memory. Zeroed memory is an empty table that nobody has filled from the store yet. Its
  * form is of one version of this file: memory kept over a reload is found by SSO_ENDED_FORM too. */
 typedef struct sso_ended_t sso_ended_t;
-#define SSO_ENDED_FORM "ended sessions, form 1"
+#define SSO_ENDED_FORM "ended sessions, form 2"
 
 /* Bytes of shared memory: room for 100,000 ended sessions and more. */
 apr_size_t sso_ended_size(void);
@@ -31,6 +31,11 @@ apr_time_t sso_ended_filled(const sso_ended_t *ended);
 /* The same for the last good reading of any kind, by which the next one knows how far to look back. */
 void sso_ended_set_polled(sso_ended_t *ended, apr_time_t now);
 apr_time_t sso_ended_polled(const sso_ended_t *ended);
+/* Whether this process is the one that reads the store now. Of a node's processes one has the turn, again each time
+ * that `every` has passed, and keeps it until it stays away for `lost` (it died, or hangs): then the next that asks
+ * gets it. turn: 0 at first, and then this process's own, to be given back unchanged. */
+bool sso_ended_take_turn(sso_ended_t *ended, apr_time_t now, apr_interval_time_t every, apr_interval_time_t lost,
+                         apr_time_t *turn);
 /* Notes whether the store is out of reach, and gives what was noted before: of all processes one sees each change. */
 bool sso_ended_set_away(sso_ended_t *ended, bool away);
 bool sso_ended_is_away(const sso_ended_t *ended);

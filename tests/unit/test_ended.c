@@ -222,6 +222,29 @@ static void test_ended_pending_that_is_over_is_forgotten(void **state)
     assert_int_equal(pending_count(NOW + HOUR), 1);
 }
 
+static void test_ended_turn_is_of_one_until_it_stays_away(void **state)
+{
+    (void)state;
+    const apr_interval_time_t every = apr_time_from_sec(1);
+    const apr_interval_time_t lost = apr_time_from_sec(2);
+    apr_time_t one = 0;
+    apr_time_t two = 0;
+    assert_true(sso_ended_take_turn(table, NOW, every, lost, &one));
+    assert_false(sso_ended_take_turn(table, NOW, every, lost, &two));
+    /* Not before its time, also not the one that has it. */
+    assert_false(sso_ended_take_turn(table, NOW + every - 1, every, lost, &one));
+    assert_false(sso_ended_take_turn(table, NOW + lost - 1, every, lost, &two));
+    assert_true(sso_ended_take_turn(table, NOW + every, every, lost, &one));
+    /* It died: the other has the turn, and keeps it when the first comes back after all. */
+    assert_false(sso_ended_take_turn(table, NOW + every + lost - 1, every, lost, &two));
+    assert_true(sso_ended_take_turn(table, NOW + every + lost, every, lost, &two));
+    assert_false(sso_ended_take_turn(table, NOW + 2 * every + lost, every, lost, &one));
+    assert_true(sso_ended_take_turn(table, NOW + 2 * every + lost, every, lost, &two));
+    /* The clock was set back: nobody waits until it has come round. */
+    assert_true(sso_ended_take_turn(table, NOW - HOUR, every, lost, &one));
+    assert_false(sso_ended_take_turn(table, NOW - HOUR, every, lost, &two));
+}
+
 static void test_ended_moment_of_going_away_is_seen_once(void **state)
 {
     (void)state;
@@ -478,6 +501,7 @@ int main(void)
         ended_test(test_ended_added_again_is_remembered_for_the_longer_time),
         ended_test(test_ended_pending_is_found_until_the_store_knows),
         ended_test(test_ended_pending_that_is_over_is_forgotten),
+        ended_test(test_ended_turn_is_of_one_until_it_stays_away),
         ended_test(test_ended_moment_of_going_away_is_seen_once),
         ended_test(test_ended_hundred_thousand_are_found_within_a_few_places),
         ended_test(test_ended_turnover_does_not_make_look_ups_longer),

@@ -61,6 +61,23 @@ class Postgres {
   /** As a server that is gone from one moment to the next: all connections are cut. */
   halt() { this.#run('pg_ctl', ['-D', this.data, '-m', 'immediate', '-w', 'stop']); }
 
+  #processes() {
+    const leader = readFileSync(path.join(this.data, 'postmaster.pid'), 'utf8').split('\n')[0];
+    const children = readFileSync(`/proc/${leader}/task/${leader}/children`, 'utf8').trim().split(' ').filter(Boolean);
+    return [leader, ...children].map(Number);
+  }
+
+  /** As a server whose disk does not answer: connections stay, and nothing comes back. */
+  freeze() {
+    this.frozen = this.#processes();
+    for (const pid of this.frozen) process.kill(pid, 'SIGSTOP');
+  }
+
+  thaw() {
+    for (const pid of this.frozen ?? []) try { process.kill(pid, 'SIGCONT'); } catch { /* it has gone */ }
+    this.frozen = null;
+  }
+
   /** Rows as text, columns with | between them. */
   sql(text) {
     return execFileSync('psql', ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-h', this.root, '-U', 'entra', 'postgres', '-c', text], { encoding: 'utf8' }).trim();
@@ -68,6 +85,7 @@ class Postgres {
 
   kill() {
     running.delete(this);
+    this.thaw();
     try { this.halt(); } catch { /* it is halted */ }
     rmSync(this.root, { recursive: true, force: true });
   }
