@@ -448,6 +448,7 @@ const ROWS = {
       lock.kill();
       await assertSignsIn(site, 'after it');
     });
+    await until('the row', () => rowsOf(site, 'SELECT COUNT(*) FROM entra_ended') === '1');
     await site.httpd.restart();
     assert.equal((await replay(site, cookie)).status, 401, 'and was written');
     await site.stop();
