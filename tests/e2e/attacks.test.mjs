@@ -686,6 +686,10 @@ describe('published attacks', { skip: missing }, () => {
       await site.as('noroles');
       const page = await site.browser().navigate(site.at('/app/admin/x'));
       assert.ok([403, 502].includes(page.status), page.trace);
+      const browser = site.browser();
+      const own = await browser.navigate(site.at('/app/x'));
+      assert.ok([200, 502].includes(own.status), own.trace);
+      if (own.status === 200) assert.deepEqual([headerOf(own.json(), 'x-entra-user'), headerOf(own.json(), 'x-entra-email')], [[USERS.noroles], []]);
     });
 
     test('Entra front-channel logout: by sid without a cookie or iss, and nobody else by a wrong sid or issuer', async () => {
