@@ -218,8 +218,12 @@ sso_rc sso_connection_transaction(sso_ctx_t *ctx, sso_connection_t *connection, 
         rc = sso_connection_execute(ctx, connection, "COMMIT");
         connection->ending = rc != SSO_OK;
     }
-    /* Closing is what rolls back. */
-    connection->failed = connection->failed || rc != SSO_OK;
+    if (rc != SSO_OK && !connection->failed) {
+        /* The work itself said no, and every statement was good: there is no need for a new connection. What this may
+         * add to the fault of the work is not told. */
+        (void)!sso_connection_execute(ctx, connection, "ROLLBACK");
+    }
+    /* After a statement that failed, closing is what rolls back. */
     return rc;
 }
 
