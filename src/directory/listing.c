@@ -103,6 +103,7 @@ typedef struct {
     apr_int64_t offset;
     apr_int64_t limit;
     bool links;               /* read members or groups, too */
+    bool cut;                 /* these were so many that the last rows were left out again */
     apr_pool_t *pool;         /* for rows and links */
     apr_array_header_t *rows; /* sso_scim_row_t */
     apr_array_header_t *row_links;
@@ -125,6 +126,27 @@ static const char *number_text(apr_pool_t *pool, apr_int64_t number)
     return apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
 }
 
+static sso_rc chunk_links(sso_ctx_t *ctx, sso_connection_t *connection, chunk_t *chunk)
+{
+    apr_int64_t sum = 0;
+    for (int i = 0; i < chunk->rows->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(chunk->rows, i, sso_scim_row_t).id;
+        if (sum > LINKS_AT_MOST) {
+            chunk->rows->nelts = i;
+            chunk->cut = true;
+            break;
+        }
+        apr_array_header_t *links = apr_array_make(chunk->pool, 4, sizeof(sso_resource_link_t));
+        sso_rc rc = sso_members_links(ctx, connection, chunk->listing->kind, chunk->app, id, links);
+        if (rc != SSO_OK) {
+            return rc;
+        }
+        APR_ARRAY_PUSH(chunk->row_links, apr_array_header_t *) = links;
+        sum += links->nelts;
+    }
+    return SSO_OK;
+}
+
 static sso_rc chunk_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
     chunk_t *chunk = baton;
@@ -145,14 +167,9 @@ static sso_rc chunk_work(sso_ctx_t *ctx, sso_connection_t *connection, void *bat
     args[count] = number_text(chunk->pool, chunk->offset);
     apr_array_clear(chunk->rows);
     apr_array_clear(chunk->row_links);
+    chunk->cut = false;
     sso_rc rc = sso_connection_select(ctx, connection, &list, args, chunk_row, chunk);
-    for (int i = 0; rc == SSO_OK && chunk->links && i < chunk->rows->nelts; i++) {
-        apr_array_header_t *links = apr_array_make(chunk->pool, 4, sizeof(sso_resource_link_t));
-        rc = sso_members_links(ctx, connection, kind, chunk->app, APR_ARRAY_IDX(chunk->rows, i, sso_scim_row_t).id,
-                               links);
-        APR_ARRAY_PUSH(chunk->row_links, apr_array_header_t *) = links;
-    }
-    return rc;
+    return rc == SSO_OK && chunk->links ? chunk_links(ctx, connection, chunk) : rc;
 }
 
 static sso_rc total_row(sso_ctx_t *ctx, const char *const *columns, void *baton)
@@ -258,7 +275,7 @@ static sso_rc list_by_index(page_t *page, const sso_cursor_t *after)
     for (; rc == SSO_OK && i < chunk.rows->nelts && !page->full; i++) {
         page_add(page, &APR_ARRAY_IDX(chunk.rows, i, sso_scim_row_t), links_at(&chunk, i));
     }
-    bool more = rc == SSO_OK && page->listed->resources->nelts < chunk.rows->nelts;
+    bool more = rc == SSO_OK && (chunk.cut || page->listed->resources->nelts < chunk.rows->nelts);
     return more && listing->by_cursor ? next_cursor(page) : rc;
 }
 
@@ -331,7 +348,7 @@ static sso_rc scan_chunk(page_t *page, const sso_cursor_t *after, apr_pool_t *po
         scan->at = (sso_cursor_t){last->created, apr_pstrdup(page->ctx->pool, last->id), 0};
     }
     scan->scanned += chunk.rows->nelts;
-    *ret_last = chunk.rows->nelts < CHUNK;
+    *ret_last = chunk.rows->nelts < CHUNK && !chunk.cut;
     return rc;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is in which group. Locks are taken groups first, then users in the order of their ids, so that no two transactions
  * of PostgreSQL wait for each other. */
+#include <stdlib.h>
 #include <string.h>
 
-#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
