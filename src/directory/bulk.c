@@ -52,7 +52,8 @@ static bool note_member(void *baton, const char *name, const sso_json_t *member)
 
 static sso_rc resolve(const bulk_t *bulk, sso_json_node_t *node);
 
-/* What stands in a container: a text is replaced, a container is gone through. *ret_text: the new text, NULL for none. */
+/* What stands in a container: a text is replaced, a container is gone through. *ret_text: the new text, NULL for none.
+ */
 static sso_rc resolve_inner(const bulk_t *bulk, sso_json_node_t *inner, const char **ret_text)
 {
     const char *text = sso_json_text(sso_json_node_view(inner));
@@ -171,8 +172,7 @@ static void answer_line(const bulk_t *bulk, const sso_json_t *line, sso_rc rc, c
         return;
     }
     sso_json_node_set_text(pool, answer, "status", apr_itoa(pool, sso_reason(rc)->status));
-    sso_json_node_set(pool, answer, "response",
-                      sso_json_node_view(sso_scim_error(pool, rc, bulk->ctx->fault.detail)));
+    sso_json_node_set(pool, answer, "response", sso_json_node_view(sso_scim_error(pool, rc, bulk->ctx->fault.detail)));
 }
 
 static void run_line(bulk_t *bulk, const sso_json_t *line)

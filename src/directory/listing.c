@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Indexed comparisons become SQL, the rest of a filter is asked of each document. The rows come in chunks, each a read of
- * its own, so that a long list holds neither memory nor the database. */
+/* Indexed comparisons become SQL, the rest of a filter is asked of each document. The rows come in chunks, each a read
+ * of its own, so that a long list holds neither memory nor the database. */
 #include "directory/listing.h"
 
 #include <string.h>
@@ -83,8 +83,7 @@ static void narrow_fill(apr_pool_t *pool, const char *app, const sso_filter_t *f
 static const char *list_sql(apr_pool_t *pool, sso_scim_kind_t kind, const narrow_t *narrow, bool after)
 {
     return apr_pstrcat(pool, "SELECT ", sso_scim_columns(kind), " FROM ", sso_scim_table(kind), " WHERE ",
-                       narrow->where,
-                       after ? " AND (created, id) > (CAST(%s AS BIGINT), CAST(%s AS VARCHAR(36)))" : "",
+                       narrow->where, after ? " AND (created, id) > (CAST(%s AS BIGINT), CAST(%s AS VARCHAR(36)))" : "",
                        " ORDER BY created, id LIMIT CAST(%s AS BIGINT) OFFSET CAST(%s AS BIGINT)", NULL);
 }
 
@@ -210,7 +209,7 @@ typedef struct {
 static sso_json_node_t *print_row(page_t *page, apr_pool_t *pool, const sso_scim_row_t *row,
                                   const apr_array_header_t *links, const sso_projection_t *projection)
 {
-    const sso_resource_frame_t frame = {row->id, row->created, row->modified, sso_scim_row_tag(pool, row),
+    const sso_resource_frame_t frame = {row->id,          row->created, row->modified, sso_scim_row_tag(pool, row),
                                         page->scim->base, links};
     return sso_resource_print(pool, page->listing->kind, row->document, &frame, projection);
 }
@@ -264,7 +263,9 @@ static sso_rc next_cursor(page_t *page)
 static sso_rc list_by_index(page_t *page, const sso_cursor_t *after)
 {
     const sso_listing_t *listing = page->listing;
-    chunk_t chunk = {.after = after, .offset = listing->by_cursor ? 0 : listing->start - 1, .limit = listing->count + 1,
+    chunk_t chunk = {.after = after,
+                     .offset = listing->by_cursor ? 0 : listing->start - 1,
+                     .limit = listing->count + 1,
                      .pool = page->ctx->pool};
     sso_rc rc = listing->by_cursor ? SSO_OK : read_total(page);
     if (rc != SSO_OK || listing->count == 0) {

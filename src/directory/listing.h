@@ -24,8 +24,8 @@ typedef struct {
     const char *next_cursor;       /* NULL: this is the last page */
 } sso_listed_t;
 
-/* Makes the list. A page may be shorter than asked for when its members are many. SSO_R_SCIM_TOO_MANY, SSO_R_SCIM_CURSOR,
- * SSO_R_SCIM_CURSOR_OVER, those of the store. */
+/* Makes the list. A page may be shorter than asked for when its members are many. SSO_R_SCIM_TOO_MANY,
+ * SSO_R_SCIM_CURSOR, SSO_R_SCIM_CURSOR_OVER, those of the store. */
 sso_rc sso_listing_make(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_listing_t *listing,
                         sso_listed_t *ret_listed) SSO_MUST_USE;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is in which group. Locks are taken groups first, then users in the order of their ids, so that no two transactions
- * of PostgreSQL wait for each other. */
+/* Who is in which group. Locks are taken groups first, then users in the order of their ids, so that no two
+ * transactions of PostgreSQL wait for each other. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,9 +47,10 @@ static sso_rc add_one(sso_ctx_t *ctx, sso_connection_t *connection, const char *
                       bool *changed)
 {
     static const sso_statement_t user = {
-        "scim_member_add_user", "INSERT INTO entra_scim_member (group_id, member_id) SELECT CAST(%s AS VARCHAR(36)), id "
-                                "FROM entra_scim_user WHERE id = %s AND app = %s "
-                                "ON CONFLICT (group_id, member_id) DO NOTHING"};
+        "scim_member_add_user",
+        "INSERT INTO entra_scim_member (group_id, member_id) SELECT CAST(%s AS VARCHAR(36)), id "
+        "FROM entra_scim_user WHERE id = %s AND app = %s "
+        "ON CONFLICT (group_id, member_id) DO NOTHING"};
     static const sso_statement_t nested = {
         "scim_member_add_group", "INSERT INTO entra_scim_member (group_id, member_id) SELECT CAST(%s AS VARCHAR(36)), "
                                  "id FROM entra_scim_group WHERE id = %s AND app = %s "
@@ -129,9 +130,9 @@ sso_rc sso_members_apply(sso_ctx_t *ctx, sso_connection_t *connection, const cha
 
 sso_rc sso_members_touch(sso_ctx_t *ctx, sso_connection_t *connection, const char *group)
 {
-    static const sso_statement_t sqlite = {
-        "scim_members_touch", "UPDATE entra_scim_user SET touched = {now} WHERE id IN "
-                              "(SELECT member_id FROM entra_scim_member WHERE group_id = %s)"};
+    static const sso_statement_t sqlite = {"scim_members_touch",
+                                           "UPDATE entra_scim_user SET touched = {now} WHERE id IN "
+                                           "(SELECT member_id FROM entra_scim_member WHERE group_id = %s)"};
     static const sso_statement_t pgsql = {
         "scim_members_touch", "UPDATE entra_scim_user SET touched = {now} WHERE id IN "
                               "(SELECT id FROM entra_scim_user WHERE id IN "
@@ -172,10 +173,11 @@ sso_rc sso_members_links(sso_ctx_t *ctx, sso_connection_t *connection, sso_scim_
 {
     /* The display of a member that is a user would need its document; Entra asks for none. */
     static const sso_statement_t members = {
-        "scim_links_members", "SELECT u.id, '', 0 FROM entra_scim_member m JOIN entra_scim_user u ON u.id = m.member_id "
-                              "WHERE m.group_id = %s AND u.app = %s UNION ALL SELECT g.id, g.display, 1 "
-                              "FROM entra_scim_member m JOIN entra_scim_group g ON g.id = m.member_id "
-                              "WHERE m.group_id = %s AND g.app = %s"};
+        "scim_links_members",
+        "SELECT u.id, '', 0 FROM entra_scim_member m JOIN entra_scim_user u ON u.id = m.member_id "
+        "WHERE m.group_id = %s AND u.app = %s UNION ALL SELECT g.id, g.display, 1 "
+        "FROM entra_scim_member m JOIN entra_scim_group g ON g.id = m.member_id "
+        "WHERE m.group_id = %s AND g.app = %s"};
     static const sso_statement_t groups = {
         "scim_links_groups", "SELECT g.id, g.display, 1 FROM entra_scim_member m JOIN entra_scim_group g "
                              "ON g.id = m.group_id WHERE m.member_id = %s AND g.app = %s ORDER BY g.created, g.id"};

@@ -72,8 +72,8 @@ static sso_rc read_resource(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_op
 static sso_rc change_resource(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_operation_t *operation,
                               sso_provision_op_t op, apr_array_header_t *events, sso_operation_result_t *result)
 {
-    const sso_provision_t asked = {op, operation->kind, operation->id, operation->body, operation->if_match,
-                                   operation->actor};
+    const sso_provision_t asked = {
+        op, operation->kind, operation->id, operation->body, operation->if_match, operation->actor};
     sso_provisioned_t done;
     sso_rc rc = sso_provision(ctx, scim, &asked, &done);
     if (rc != SSO_OK) {

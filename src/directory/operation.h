@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
     int status;
     const char *id;
-    const char *tag;           /* NULL: none; so the next two */
+    const char *tag; /* NULL: none; so the next two */
     const char *location;
     sso_json_node_t *resource;
 } sso_operation_result_t;
@@ -41,7 +41,7 @@ sso_rc sso_operation_run(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_opera
 /* From the word after the slash to the kind: "Users", "Groups", in this spelling. */
 bool sso_operation_kind_of(const char *word, apr_size_t len, sso_scim_kind_t *ret_kind);
 
-/* A bulk request (RFC 7644 section 3.7), from its parsed body to the body of its answer. Each operation is a transaction
- * of its own; a reference (bulkId:…) is to an operation before it. SSO_R_SCIM_SYNTAX, SSO_R_SCIM_BULK. */
+/* A bulk request (RFC 7644 section 3.7), from its parsed body to the body of its answer. Each operation is a
+ * transaction of its own; a reference (bulkId:…) is to an operation before it. SSO_R_SCIM_SYNTAX, SSO_R_SCIM_BULK. */
 sso_rc sso_bulk_run(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_json_t *body, const char *actor,
                     apr_array_header_t *events, sso_json_node_t **ret_answer) SSO_MUST_USE;

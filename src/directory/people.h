@@ -33,10 +33,10 @@ typedef struct {
     /* SECURITY: found by userName although match is SSO_MATCH_OID, since the directory does not know the object id. A
      * user name can be given to somebody else later: enough to keep somebody out, not to let anybody in. */
     bool by_name;
-    const char *id;              /* SCIM id */
-    apr_time_t disabled_at;      /* last moment at which it became disabled, by the database's clock; 0: never */
-    apr_time_t touched;          /* as of sso_people_changed */
-    const sso_json_t *document;  /* as of directory/resource.h */
+    const char *id;             /* SCIM id */
+    apr_time_t disabled_at;     /* last moment at which it became disabled, by the database's clock; 0: never */
+    apr_time_t touched;         /* as of sso_people_changed */
+    const sso_json_t *document; /* as of directory/resource.h */
 } sso_person_t;
 
 /* All calls: SSO_R_STORE_* as those of session/store.h. Results live in ctx->pool. */
@@ -62,8 +62,8 @@ sso_rc sso_people_groups(sso_ctx_t *ctx, sso_store_t *store, const char *app, co
 
 /* The values of an attribute by its SCIM name ("department", "name.givenName", "roles", "URN:folders", "emails"), const
  * char * in pool. Of a plural complex attribute the `value` of each entry, the primary one first; of manager its value;
- * of roles as sso_resource_roles; booleans and numbers as they are written. Empty when there is none, or when name is no
- * attribute of users. Values may hold anything but NUL. */
+ * of roles as sso_resource_roles; booleans and numbers as they are written. Empty when there is none, or when name is
+ * no attribute of users. Values may hold anything but NUL. */
 const apr_array_header_t *sso_person_values(apr_pool_t *pool, const sso_person_t *person, const char *name);
 
 /* Somebody about whom a cache may be wrong. */

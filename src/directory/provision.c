@@ -209,7 +209,7 @@ static sso_rc change(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work,
                                          : change_user(ctx, connection, work, old, &written);
 }
 
-static sso_rc delete(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work, const sso_scim_row_t *old)
+static sso_rc delete (sso_ctx_t *ctx, sso_connection_t *connection, work_t *work, const sso_scim_row_t *old)
 {
     const sso_provision_t *asked = work->asked;
     sso_rc rc = SSO_OK;

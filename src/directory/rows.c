@@ -24,8 +24,19 @@ const char *sso_scim_table(sso_scim_kind_t kind)
 }
 
 /* In the order of the columns. */
-enum { COL_ID, COL_CREATED, COL_MODIFIED, COL_VERSION, COL_DOCUMENT, COL_ACTIVE, COL_DISABLED, COL_TOUCHED, COL_USER,
-       COL_OID, COLUMNS };
+enum {
+    COL_ID,
+    COL_CREATED,
+    COL_MODIFIED,
+    COL_VERSION,
+    COL_DOCUMENT,
+    COL_ACTIVE,
+    COL_DISABLED,
+    COL_TOUCHED,
+    COL_USER,
+    COL_OID,
+    COLUMNS
+};
 
 static bool numbers_parse(const char *const *columns, sso_scim_row_t *row)
 {
@@ -168,17 +179,19 @@ static sso_rc document_print(sso_ctx_t *ctx, const sso_json_t *document, const c
 sso_rc sso_scim_row_add(sso_ctx_t *ctx, sso_connection_t *connection, const sso_scim_written_t *written)
 {
     static const sso_statement_t user = {
-        "scim_user_add", "INSERT INTO entra_scim_user (id, app, user_key, external_id, oid, display_key, email, manager, "
-                         "active, created, modified, version, touched, disabled_at, document) "
-                         "SELECT CAST(%s AS VARCHAR(36)), CAST(%s AS VARCHAR(32)), CAST(%s AS TEXT), CAST(%s AS TEXT), "
-                         "CAST(%s AS VARCHAR(36)), CAST(%s AS TEXT), CAST(%s AS TEXT), CAST(%s AS TEXT), flag, moment, "
-                         "moment, 1, moment, CASE WHEN flag = 1 THEN 0 ELSE moment END, CAST(%s AS TEXT) "
-                         "FROM (SELECT CAST(%s AS BIGINT) AS flag, {now} AS moment) AS given"};
+        "scim_user_add",
+        "INSERT INTO entra_scim_user (id, app, user_key, external_id, oid, display_key, email, manager, "
+        "active, created, modified, version, touched, disabled_at, document) "
+        "SELECT CAST(%s AS VARCHAR(36)), CAST(%s AS VARCHAR(32)), CAST(%s AS TEXT), CAST(%s AS TEXT), "
+        "CAST(%s AS VARCHAR(36)), CAST(%s AS TEXT), CAST(%s AS TEXT), CAST(%s AS TEXT), flag, moment, "
+        "moment, 1, moment, CASE WHEN flag = 1 THEN 0 ELSE moment END, CAST(%s AS TEXT) "
+        "FROM (SELECT CAST(%s AS BIGINT) AS flag, {now} AS moment) AS given"};
     static const sso_statement_t group = {
-        "scim_group_add", "INSERT INTO entra_scim_group (id, app, external_id, display_key, display, created, modified, "
-                          "version, document) "
-                          "SELECT CAST(%s AS VARCHAR(36)), CAST(%s AS VARCHAR(32)), CAST(%s AS TEXT), CAST(%s AS TEXT), "
-                          "CAST(%s AS TEXT), moment, moment, 1, CAST(%s AS TEXT) FROM (SELECT {now} AS moment) AS given"};
+        "scim_group_add",
+        "INSERT INTO entra_scim_group (id, app, external_id, display_key, display, created, modified, "
+        "version, document) "
+        "SELECT CAST(%s AS VARCHAR(36)), CAST(%s AS VARCHAR(32)), CAST(%s AS TEXT), CAST(%s AS TEXT), "
+        "CAST(%s AS TEXT), moment, moment, 1, CAST(%s AS TEXT) FROM (SELECT {now} AS moment) AS given"};
     const sso_resource_keys_t *keys = &written->keys;
     const char *text;
     sso_rc rc = document_print(ctx, written->document, &text);
@@ -217,8 +230,9 @@ sso_rc sso_scim_row_set(sso_ctx_t *ctx, sso_connection_t *connection, const sso_
                          "touched = {now}, version = version + 1, "
                          "disabled_at = CASE WHEN %s = '1' THEN {now} ELSE disabled_at END WHERE id = %s AND app = %s"};
     static const sso_statement_t group = {
-        "scim_group_set", "UPDATE entra_scim_group SET external_id = %s, display_key = %s, display = %s, document = %s, "
-                          "modified = {now}, version = version + 1 WHERE id = %s AND app = %s"};
+        "scim_group_set",
+        "UPDATE entra_scim_group SET external_id = %s, display_key = %s, display = %s, document = %s, "
+        "modified = {now}, version = version + 1 WHERE id = %s AND app = %s"};
     const sso_resource_keys_t *keys = &written->keys;
     const char *text;
     sso_rc rc = document_print(ctx, written->document, &text);
@@ -252,8 +266,8 @@ sso_rc sso_scim_row_set(sso_ctx_t *ctx, sso_connection_t *connection, const sso_
 sso_rc sso_scim_row_delete(sso_ctx_t *ctx, sso_connection_t *connection, sso_scim_kind_t kind, const char *app,
                            const char *id)
 {
-    static const sso_statement_t members = {
-        "scim_member_delete", "DELETE FROM entra_scim_member WHERE group_id = %s OR member_id = %s"};
+    static const sso_statement_t members = {"scim_member_delete",
+                                            "DELETE FROM entra_scim_member WHERE group_id = %s OR member_id = %s"};
     static const sso_statement_t unique = {"scim_unique_delete",
                                            "DELETE FROM entra_scim_unique WHERE app = %s AND kind = %s AND value IN "
                                            "(SELECT CASE WHEN %s = 'oid' THEN oid ELSE user_key END "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of users and groups: read, written, looked for. Every statement of SCIM resources is in rows.c, members.c and
- * listing.c. What is here works over a connection, as a part of the caller's transaction. */
+/* The rows of users and groups: read, written, looked for. Every statement of SCIM resources is in rows.c, members.c
+ * and listing.c. What is here works over a connection, as a part of the caller's transaction. */
 #pragma once
 
 #include <apr_tables.h>

@@ -67,9 +67,9 @@ static place_t place_of(apr_pool_t *pool, const char *path)
     apr_size_t len = strcspn(word, "/");
     place.id = second_part(pool, word + len);
     if (sso_operation_kind_of(word, len, &place.kind)) {
-        place.place = place.id == NULL                     ? PLACE_RESOURCES
+        place.place = place.id == NULL                   ? PLACE_RESOURCES
                       : strcmp(place.id, ".search") == 0 ? PLACE_SEARCH
-                                                           : PLACE_RESOURCE;
+                                                         : PLACE_RESOURCE;
         return place;
     }
     for (apr_size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -141,9 +141,8 @@ static void answer_fault(sso_ctx_t *ctx, sso_scim_answer_t *answer)
     answer->status = reason->status;
     answer->tag = NULL;
     answer->location = NULL;
-    answer->body =
-        sso_json_print_value(ctx->pool, sso_json_node_view(sso_scim_error(ctx->pool, fault->rc, fault->detail)),
-                             SSO_MAX_SCIM_BODY);
+    answer->body = sso_json_print_value(
+        ctx->pool, sso_json_node_view(sso_scim_error(ctx->pool, fault->rc, fault->detail)), SSO_MAX_SCIM_BODY);
     if (reason->status == 401) {
         bool none = fault->rc == SSO_R_SCIM_TOKEN_NONE;
         answer->challenge = none ? CHALLENGE : CHALLENGE ", error=\"invalid_token\"";
@@ -376,8 +375,8 @@ static sso_rc discover(sso_ctx_t *ctx, const sso_scim_t *scim, const place_t *pl
         node = place->id == NULL ? sso_resource_types_list(ctx->pool, &service)
                                  : sso_resource_types_get(ctx->pool, &service, place->id);
     } else {
-        node = place->id == NULL ? sso_schemas_list(ctx->pool, &service)
-                                 : sso_schemas_get(ctx->pool, &service, place->id);
+        node =
+            place->id == NULL ? sso_schemas_list(ctx->pool, &service) : sso_schemas_get(ctx->pool, &service, place->id);
     }
     if (node == NULL) {
         return sso_fail(ctx, SSO_R_SCIM_NOT_FOUND, "%s", sso_printable(ctx->pool, place->id));
@@ -386,8 +385,7 @@ static sso_rc discover(sso_ctx_t *ctx, const sso_scim_t *scim, const place_t *pl
     return answer_body(ctx, node, answer);
 }
 
-static sso_rc bulk(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_scim_request_t *request,
-                   sso_scim_answer_t *answer)
+static sso_rc bulk(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_scim_request_t *request, sso_scim_answer_t *answer)
 {
     const sso_json_t *body;
     sso_json_node_t *node;

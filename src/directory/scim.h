@@ -55,9 +55,9 @@ typedef struct {
     const char *tag;      /* ETag, NULL: none */
     const char *location; /* NULL: none */
     const char *allow;
-    const char *challenge; /* WWW-Authenticate of a 401 */
-    int retry_after_s;     /* 0: none */
-    const char *token;     /* id of the token, NULL: none that is good */
+    const char *challenge;      /* WWW-Authenticate of a 401 */
+    int retry_after_s;          /* 0: none */
+    const char *token;          /* id of the token, NULL: none that is good */
     apr_array_header_t *events; /* sso_scim_event_t, in order */
 } sso_scim_answer_t;
 

@@ -46,9 +46,9 @@ typedef struct {
 
 static sso_rc make_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
-    static const sso_statement_t older = {
-        "scim_token_older", "UPDATE entra_scim_token SET expires = CAST(%s AS BIGINT) "
-                            "WHERE app = %s AND expires > CAST(%s AS BIGINT)"};
+    static const sso_statement_t older = {"scim_token_older",
+                                          "UPDATE entra_scim_token SET expires = CAST(%s AS BIGINT) "
+                                          "WHERE app = %s AND expires > CAST(%s AS BIGINT)"};
     static const sso_statement_t add = {"scim_token_add",
                                         "INSERT INTO entra_scim_token (id, app, hash, created, expires, used) "
                                         "VALUES (%s, %s, %s, CAST(%s AS BIGINT), CAST(%s AS BIGINT), 0)"};
@@ -186,8 +186,7 @@ static sso_rc note_work(sso_ctx_t *ctx, sso_connection_t *connection, void *bato
     static const sso_statement_t note = {"scim_token_note", "UPDATE entra_scim_token SET used = CAST(%s AS BIGINT) "
                                                             "WHERE id = %s AND used <= CAST(%s AS BIGINT)"};
     const judging_t *judging = baton;
-    const char *args[] = {number_text(ctx->pool, ctx->now), judging->id,
-                          number_text(ctx->pool, ctx->now - NOTE_EVERY)};
+    const char *args[] = {number_text(ctx->pool, ctx->now), judging->id, number_text(ctx->pool, ctx->now - NOTE_EVERY)};
     return sso_connection_change(ctx, connection, &note, args, NULL);
 }
 

@@ -22,8 +22,8 @@ typedef struct {
     apr_time_t used; /* to the minute; 0: never */
 } sso_scim_token_t;
 
-/* Makes one for app; *ret_token is its text, which cannot be got again, wiped with ctx->pool. The older ones of app end:
- * at once, or after overlap. *ret_ended: how many that are. */
+/* Makes one for app; *ret_token is its text, which cannot be got again, wiped with ctx->pool. The older ones of app
+ * end: at once, or after overlap. *ret_ended: how many that are. */
 sso_rc sso_scim_token_make(sso_ctx_t *ctx, sso_store_t *store, const char *app, apr_interval_time_t overlap,
                            const char **ret_token, sso_scim_token_t *ret_row, int *ret_ended) SSO_MUST_USE;
 /* All tokens in the database, sso_scim_token_t, newest first. */
@@ -31,8 +31,8 @@ sso_rc sso_scim_token_list(sso_ctx_t *ctx, sso_store_t *store, apr_array_header_
 /* *ret_found false: there is none of this id. */
 sso_rc sso_scim_token_revoke(sso_ctx_t *ctx, sso_store_t *store, const char *id, bool *ret_found) SSO_MUST_USE;
 
-/* Judges an Authorization header (NULL: none) for app. SSO_R_SCIM_TOKEN_NONE, _UNKNOWN, _EXPIRED, _OTHER. Notes its use,
- * at most once a minute. */
+/* Judges an Authorization header (NULL: none) for app. SSO_R_SCIM_TOKEN_NONE, _UNKNOWN, _EXPIRED, _OTHER. Notes its
+ * use, at most once a minute. */
 sso_rc sso_scim_token_check(sso_ctx_t *ctx, sso_store_t *store, const char *app, const char *authorization,
                             const char **ret_id) SSO_MUST_USE;
 

@@ -61,9 +61,9 @@ static const char *const step_3[] = {
     NULL,
 };
 
-/* The directory (SCIM). Everything is of one application (app). *_key, email and oid: folded texts, '' for none; ids: of
- * SCIM, random GUIDs, never used again. touched: the last change that sessions may have to hear of, by the database's
- * clock. */
+/* The directory (SCIM). Everything is of one application (app). *_key, email and oid: folded texts, '' for none; ids:
+ * of SCIM, random GUIDs, never used again. touched: the last change that sessions may have to hear of, by the
+ * database's clock. */
 static const char *const step_4[] = {
     "CREATE TABLE entra_scim_user (id VARCHAR(36) NOT NULL PRIMARY KEY, app VARCHAR(32) NOT NULL, "
     "user_key TEXT NOT NULL, external_id TEXT NOT NULL, oid VARCHAR(36) NOT NULL, display_key TEXT NOT NULL, "

@@ -72,8 +72,9 @@ static int UNIT_MAYBE_UNUSED database_setup(void **state)
     if (database_is_pgsql()) {
         database_driver = "pgsql";
         database_params = getenv("ENTRA_TEST_PGSQL");
-        database_sql(
-            "DROP TABLE IF EXISTS entra_schema, entra_session, entra_ended, entra_audit, entra_watch, entra_post");
+        database_sql("DROP TABLE IF EXISTS entra_schema, entra_session, entra_ended, entra_audit, entra_scim_user, "
+                     "entra_scim_group, entra_scim_member, entra_scim_unique, entra_scim_barred, entra_scim_token, "
+                     "entra_scim_audit");
     } else {
         database_driver = "sqlite3";
         database_params = apr_pstrcat(unit_pool, database_folder, "/entra.db", NULL);
