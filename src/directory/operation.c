@@ -60,7 +60,7 @@ static sso_rc read_resource(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_op
     }
     result_fill(ctx, scim, operation, &reading.row, reading.links, result);
     result->status = 200;
-    if (operation->if_none_match != NULL && sso_tag_is_named(operation->if_none_match, result->tag)) {
+    if (operation->if_none_match != NULL && sso_version_is_named(operation->if_none_match, result->tag)) {
         result->status = 304;
         result->resource = NULL;
     }

@@ -22,14 +22,14 @@ typedef struct {
 /* ---- versions ---- */
 
 /* W/"3" and "3" are one: a document is its version (RFC 7644 section 3.14 wants weak ones). */
-static const char *without_weakness(const char *tag)
+static const char *without_weakness(const char *version)
 {
-    return strncmp(tag, "W/", 2) == 0 ? tag + 2 : tag;
+    return strncmp(version, "W/", 2) == 0 ? version + 2 : version;
 }
 
-bool sso_tag_is_named(const char *header, const char *tag)
+bool sso_version_is_named(const char *header, const char *version)
 {
-    const char *wanted = without_weakness(tag);
+    const char *wanted = without_weakness(version);
     apr_size_t len = strlen(wanted);
     const char *at = header;
     while (*at != '\0') {
@@ -49,7 +49,7 @@ bool sso_tag_is_named(const char *header, const char *tag)
 static sso_rc check_version(sso_ctx_t *ctx, const sso_provision_t *asked, const sso_scim_row_t *row)
 {
     const char *tag = sso_scim_row_tag(ctx->pool, row);
-    if (asked->if_match != NULL && !sso_tag_is_named(asked->if_match, tag)) {
+    if (asked->if_match != NULL && !sso_version_is_named(asked->if_match, tag)) {
         return sso_fail(ctx, SSO_R_SCIM_VERSION, "it is %s", tag);
     }
     return SSO_OK;

@@ -37,5 +37,6 @@ typedef struct {
 sso_rc sso_provision(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_provision_t *provision,
                      sso_provisioned_t *ret_provisioned) SSO_MUST_USE;
 
-/* Whether a tag is one that a header of If-Match or If-None-Match names; weak and strong are one here, * is any. */
-bool sso_tag_is_named(const char *header, const char *tag);
+/* Whether a version (W/"3") is one that a header of If-Match or If-None-Match names; weak and strong are one here, * is
+ * any. */
+bool sso_version_is_named(const char *header, const char *version);

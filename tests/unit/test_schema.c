@@ -95,12 +95,12 @@ static void test_schema_is_made_again_when_the_tables_are_gone(void **state)
     (void)state;
     sso_store_t *store = database_store();
     assert_rc(SSO_OK, look(store));
-    database_sql("DROP TABLE entra_ended");
-    database_sql("DROP TABLE entra_session");
-    database_sql("DROP TABLE entra_audit");
-    database_sql("DROP TABLE entra_watch");
-    database_sql("DROP TABLE entra_post");
-    database_sql("DROP TABLE entra_schema");
+    /* SQLite drops one at a time. */
+    char *last = NULL;
+    char *names = apr_pstrdup(unit_pool, DATABASE_TABLES);
+    for (char *name = apr_strtok(names, ", ", &last); name != NULL; name = apr_strtok(NULL, ", ", &last)) {
+        database_sql(apr_pstrcat(unit_pool, "DROP TABLE ", name, NULL));
+    }
     assert_rc(SSO_OK, look(store));
 }
 
