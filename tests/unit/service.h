@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/limits.h"
-#include "base/url.h"
+#include "base/bytes.h"
 #include "directory/scim.h"
 #include "directory/token.h"
 
