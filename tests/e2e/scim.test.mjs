@@ -4,12 +4,16 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import test, { after, before, beforeEach, describe } from 'node:test';
 import { ENTERPRISE } from '../emulator/provision.mjs';
 import { groups as tenantGroups, users as tenantUsers } from '../emulator/tenants.mjs';
 import { SESSION_COOKIE } from './lib/checks.mjs';
 import { Connection } from './lib/http.mjs';
 import { missing, MPM } from './lib/httpd.mjs';
+import { noPostgres, startPostgres } from './lib/postgres.mjs';
 import { assertScimError, BASE, entraSso, ERROR, GROUP, makeToken, Scim, USER } from './lib/scim.mjs';
 import { startSite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
@@ -613,7 +617,6 @@ describe('SCIM and the rest', { skip: missing }, () => {
   });
 
   test('the database away: 503 with Retry-After, and it comes back', async () => {
-    const { renameSync } = await import('node:fs');
     const site = await startSite({ directives: ON });
     const scim = new Scim(site, makeToken(site));
     assert.equal((await scim.get('/Users')).status, 200);
@@ -629,3 +632,107 @@ describe('SCIM and the rest', { skip: missing }, () => {
     await site.stop();
   });
 });
+
+for (const [name, why] of [['SQLite', false], ['PostgreSQL', noPostgres]]) {
+  describe(`two nodes and one directory on ${name}`, { skip: missing || why }, () => {
+    let one;
+    let two;
+    let clear;
+    let first;
+    let second;
+    const at = (target) => `https://app.test${target}`;
+    const onNode = (node, cookie) => node.httpd.request({ path: '/page.html', host: 'app.test', headers: { ...PROGRAM, Cookie: cookie } });
+
+    before(async () => {
+      let database;
+      if (name === 'PostgreSQL') {
+        const postgres = startPostgres();
+        database = `pgsql:${postgres.conninfo}`;
+        clear = () => postgres.kill();
+      } else {
+        const folder = mkdtempSync(path.join(os.tmpdir(), 'entra-e2e-scim-'));
+        chmodSync(folder, 0o777);
+        database = `sqlite3:${path.join(folder, 'entra.db')}`;
+        clear = () => rmSync(folder, { recursive: true, force: true });
+      }
+      const common = { serverName: 'https://app.test', names: { 'https://app.test': 'httpd' }, redirectHosts: ['app.test'], directives: { ...ON, EntraDatabase: `"${database}"` } };
+      one = await startSite(common);
+      two = await startSite({ ...common, emu: one.emu, backend: one.backend, files: { 'state/cookie.keys': { content: readFileSync(one.httpd.keyFile), mode: 0o600 } } });
+      for (const node of [one, two]) node.httpd.allow(/ENTRA2102/, /AH10159|AH00484/);
+      const token = makeToken(one);
+      first = new Scim(one, token, { host: 'app.test' });
+      second = new Scim(two, token, { host: 'app.test' });
+    });
+    after(async () => {
+      await two?.stop();
+      await one?.stop();
+      clear?.();
+    });
+
+    test('provisioned at one, read at the other, and gone within two seconds on both', async () => {
+      const entra = first.provisioner();
+      await entra.cycle({ users: [ada, person('root')], groups: [{ id: randomUUID(), displayName: 'Both', members: [ada.oid] }] });
+      const [user] = (await second.filter('Users', `userName eq "${ada.upn}"`)).json().Resources;
+      assert.deepEqual(user.groups.map(({ display }) => display), ['Both']);
+      const browser = one.browser();
+      assert.equal((await browser.navigate(at('/page.html'))).status, 200);
+      const cookie = copyOf(browser);
+      for (const node of [one, two]) assert.equal((await onNode(node, cookie)).status, 200);
+      await entra.disable(ada);
+      const begin = process.hrtime.bigint();
+      assert.equal((await onNode(one, cookie)).status, 401, 'at once here');
+      await until('the other node to refuse', async () => (await onNode(two, cookie)).status === 401);
+      assert.ok(Number(process.hrtime.bigint() - begin) / 1e9 <= 2, 'within two seconds there');
+      assert.equal((await two.browser().navigate(at('/page.html'))).status, 403, 'a sign-in at the other node');
+      await entra.user(ada);
+      for (const node of [one, two]) assert.equal((await onNode(node, cookie)).status, 401, 'the old cookie stays dead');
+      assert.equal((await two.browser().navigate(at('/page.html'))).status, 200);
+    });
+
+    test('creates of one name on both nodes make one user, and no member is lost', async () => {
+      const both = (i) => (i % 2 ? first : second);
+      for (let round = 0; round < 3; round += 1) {
+        const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => both(i).send('POST', '/Users', { schemas: [USER], userName: `Race${round}@contoso.example`, externalId: randomUUID() })));
+        assert.deepEqual(answers.map(({ status }) => status).sort(), [201, ...Array(11).fill(409)], answers.map(({ text }) => text).join('\n'));
+      }
+      const people = await Promise.all(Array.from({ length: 12 }, (_, i) => both(i).user({ userName: `crowd${i}@contoso.example` })));
+      const groups = await Promise.all(['A', 'B'].map((displayName) => first.group({ displayName })));
+      const answers = await Promise.all(people.flatMap(({ id }, i) => groups.map((group, g) => both(i + g).patch(`/Groups/${group.id}`, { op: 'Add', path: 'members', value: [{ value: id }, { value: people[(i + 5) % 12].id }] }))));
+      for (const answer of answers) assert.equal(answer.status, 204, answer.text);
+      for (const { id } of groups) assert.equal((await first.get(`/Groups/${id}`)).json().members.length, 12);
+      // Deleted while they are added to and taken from groups.
+      const steps = people.slice(0, 6).flatMap(({ id }, i) => [both(i).send('DELETE', `/Users/${id}`), both(i + 1).patch(`/Groups/${groups[i % 2].id}`, { op: 'Remove', path: 'members', value: people.map((one) => ({ value: one.id })) })]);
+      for (const answer of await Promise.all(steps)) assert.equal(answer.status, 204, answer.text);
+      for (const { id } of groups) assert.deepEqual((await first.get(`/Groups/${id}`)).json().members, []);
+    });
+
+    test('of a disabling and a sign-in at one moment, no session is left', async () => {
+      const nell = person('nell');
+      const { id } = await first.user({ userName: nell.upn, externalId: nell.oid });
+      await one.as('nell');
+      for (let round = 0; round < 6; round += 1) {
+        await first.patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'True' });
+        const browser = two.browser();
+        const held = await two.begin(browser, at('/page.html'));
+        const [, answer] = await Promise.all([browser.navigate(held.url, { follow: false }), first.patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'False' })]);
+        assert.equal(answer.status, 200, answer.text);
+        const cookie = copyOf(browser);
+        if (cookie) await until('no session', async () => (await onNode(two, cookie)).status === 401);
+      }
+    });
+
+    test('pages and filters', async () => {
+      for (let i = 0; i < 11; i += 1) await first.user({ userName: `walk${i}@contoso.example`, title: 'walker' });
+      const seen = [];
+      let cursor = '';
+      do {
+        // Any node takes the cursor of any other.
+        const page = (await (seen.length % 2 ? first : second).get(`/Users?count=5&cursor=${cursor}&filter=title%20eq%20%22walker%22`)).json();
+        seen.push(...page.Resources.map(({ userName }) => userName));
+        cursor = page.nextCursor;
+      } while (cursor !== undefined);
+      assert.equal(new Set(seen).size, 11);
+      for (const filter of ['userName eq "WALK3@contoso.example"', 'userName sw "walk3"', 'not (userName ne "walk3@contoso.example")']) assert.equal((await second.filter('Users', filter)).json().totalResults, 1, filter);
+    });
+  });
+}
