@@ -16,10 +16,11 @@
 #include "session/store.h"
 
 /* The first needs the others: it says that they are there. */
+#define DATABASE_STEP_4                                                                                                \
+    "entra_scim_user, entra_scim_group, entra_scim_member, entra_scim_unique, entra_scim_barred, entra_scim_token, "   \
+    "entra_scim_audit"
 #define DATABASE_TABLES                                                                                                \
-    "entra_schema, entra_session, entra_ended, entra_audit, entra_watch, entra_post, entra_scim_user, "                \
-    "entra_scim_group, entra_scim_member, "                                                                            \
-    "entra_scim_unique, entra_scim_barred, entra_scim_token, entra_scim_audit"
+    "entra_schema, entra_session, entra_ended, entra_audit, entra_watch, entra_post, " DATABASE_STEP_4
 
 static const char *database_driver UNIT_MAYBE_UNUSED;
 static const char *database_params UNIT_MAYBE_UNUSED;

@@ -126,7 +126,8 @@ static UNIT_MAYBE_UNUSED sso_stored_t service_session(unsigned char number, cons
                             .ends = unit_ctx.now + apr_time_from_sec(3600),
                             .revalidated = unit_ctx.now,
                             .refresh = "",
-                            .identity = ""};
+                            .identity = "",
+                            .access = ""};
     memset(session.id, number, sizeof(session.id));
     return session;
 }
