@@ -128,6 +128,14 @@
 #define SSO_MAX_SCIM_ID 256
 #define SSO_MAX_SCIM_MEMBERS 20000
 #define SSO_MAX_SCIM_OPERATIONS 1000
+/* SCIM: groups of one user that are read; rows that one filter looks at where no index helps; a page; operations of a
+ * bulk request; requests that the node works on at once. */
+#define SSO_MAX_SCIM_GROUPS 5000
+#define SSO_MAX_SCIM_SCAN 100000
+#define SSO_MAX_SCIM_PAGE 200
+#define SSO_SCIM_PAGE 100
+#define SSO_MAX_SCIM_BULK 100
+#define SSO_MAX_SCIM_REQUESTS 16
 
 /* SCIM: a filter or the path of an operation; brackets within brackets; comparisons; names in attributes=. */
 #define SSO_MAX_FILTER 2048

@@ -7,6 +7,7 @@
 #include "base/gate.h"
 #include "base/memo.h"
 #include "base/url.h"
+#include "directory/scim.h"
 #include "entra/authority.h"
 #include "entra/credential.h"
 #include "session/ending.h"
@@ -55,6 +56,7 @@ typedef struct {
     sso_ended_t *ended;         /* of the node: its table of ended sessions */
     sso_gate_t *frontchannel;   /* of the process: how many such calls the node works on; NULL: none can be taken */
     sso_renewals_t *renewals;   /* of the process; NULL: none can be made here */
+    const sso_scim_t *scim;     /* the directory of this application; NULL: it has none */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */

@@ -444,7 +444,7 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     }
     /* Last: a session that does not fit into its cookies leaves no row behind. */
     if (rc == SSO_OK && !answer->strengthened) {
-        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens);
+        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens, state->issued);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */

@@ -22,6 +22,7 @@
 #include "httpd/export.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
+#include "httpd/provisioning.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -191,6 +192,9 @@ int sso_endpoint_serve(request_rec *r, sso_visit_t *visit)
     sso_ctx_t ctx;
     sso_request_t request;
     sso_log_ctx_init(&ctx, r);
+    if (sso_provisioning_serves(visit)) {
+        return sso_provisioning_serve(r, visit);
+    }
     sso_visit_request(r, visit, &request);
     for (apr_size_t i = 0; i < sizeof(ENDPOINTS) / sizeof(ENDPOINTS[0]); i++) {
         if (strcmp(visit->endpoint, ENDPOINTS[i].path) == 0) {

@@ -26,6 +26,7 @@
 #include "httpd/renewal.h"
 #include "httpd/revalidation.h"
 #include "httpd/site.h"
+#include "httpd/provisioning.h"
 #include "httpd/storage.h"
 #include "httpd/watching.h"
 
@@ -163,7 +164,7 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     sso_storage_make_folders(ptemp, main_server);
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf) ||
-        !sso_endings_share(pconf, main_server)) {
+        !sso_endings_share(pconf, main_server) || !sso_provisioning_share(pconf, main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
                      "ENTRA2012: shared memory cannot be made; check its limits");
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -220,6 +221,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
     }
     sso_storage_child_init(pchild, main_server);
     sso_endings_begin(pchild, main_server);
+    sso_provisioning_begin(pchild, main_server);
     sso_log_server_ctx_init(&ctx, pchild, main_server);
     sso_gate_t *gate = sso_gate_join(pchild, node->gate);
     if (gate == NULL) {

@@ -385,6 +385,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     sso_draft_database(&draft);
     if (draft.faults == 0) {
         fill_binding(&draft);
+        sso_draft_directory(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);
         draft.site->signs = draft.config->signs;
         draft.site->forwards = draft.config->scopes->nelts > 0;

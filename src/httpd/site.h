@@ -2,6 +2,7 @@
 /* The application of one virtual host, made from its configuration: first on paper, then in each process. */
 #pragma once
 
+#include "directory/scim.h"
 #include "flow/flow.h"
 #include "flow/groups.h"
 #include "httpd/config.h"
@@ -41,6 +42,9 @@ struct sso_site_config_t {
     void *frontchannel;              /* shared memory of the gate before front-channel logout */
     struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
     apr_time_t ended_turn;           /* when this process kept up with the ended sessions last */
+    sso_scim_t scim;                 /* what site.scim points to; its gate and database join in each process */
+    void *scim_gate;                 /* shared memory of the gate before SCIM */
+    apr_uint32_t scim_warned;        /* hour of the last warning, in each process */
     const server_rec *server;
 };
 
