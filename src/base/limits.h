@@ -143,5 +143,12 @@
 #define SSO_MAX_FILTER_TERMS 64
 #define SSO_MAX_PROJECTION_NAMES 64
 
+/* Changed people that a node remembers: sets of ways, slots of 16 bytes, three for each. Requests of one process that
+ * read the directory for their session at once. A federated token request's form. */
+#define SSO_TOUCHED_SETS (1U << 14)
+#define SSO_TOUCHED_WAYS 16
+#define SSO_MAX_REFRESHES 16
+#define SSO_MAX_FEDERATED_FORM (SSO_MAX_JWT + 4096)
+
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

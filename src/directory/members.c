@@ -39,7 +39,7 @@ static apr_array_header_t *ids_of(apr_pool_t *pool, const sso_members_step_t *st
 static sso_rc touch_one(sso_ctx_t *ctx, sso_connection_t *connection, const char *id)
 {
     static const sso_statement_t touch = {"scim_user_touch",
-                                          "UPDATE entra_scim_user SET touched = {now} WHERE id = %s"};
+                                          "UPDATE entra_scim_user SET touched = " SSO_SCIM_TOUCH " WHERE id = %s"};
     return sso_connection_change(ctx, connection, &touch, &id, NULL);
 }
 
@@ -131,10 +131,10 @@ sso_rc sso_members_apply(sso_ctx_t *ctx, sso_connection_t *connection, const cha
 sso_rc sso_members_touch(sso_ctx_t *ctx, sso_connection_t *connection, const char *group)
 {
     static const sso_statement_t sqlite = {"scim_members_touch",
-                                           "UPDATE entra_scim_user SET touched = {now} WHERE id IN "
+                                           "UPDATE entra_scim_user SET touched = " SSO_SCIM_TOUCH " WHERE id IN "
                                            "(SELECT member_id FROM entra_scim_member WHERE group_id = %s)"};
     static const sso_statement_t pgsql = {
-        "scim_members_touch", "UPDATE entra_scim_user SET touched = {now} WHERE id IN "
+        "scim_members_touch", "UPDATE entra_scim_user SET touched = " SSO_SCIM_TOUCH " WHERE id IN "
                               "(SELECT id FROM entra_scim_user WHERE id IN "
                               "(SELECT member_id FROM entra_scim_member WHERE group_id = %s) ORDER BY id FOR UPDATE)"};
     const sso_statement_t *touch = sso_connection_is_pgsql(connection) ? &pgsql : &sqlite;

@@ -24,6 +24,7 @@ typedef struct {
 static void person_fill(const sso_scim_row_t *row, sso_person_t *person)
 {
     person->state = row->active ? SSO_PERSON_ACTIVE : SSO_PERSON_DISABLED;
+    person->jit = sso_scim_row_is_jit(row);
     person->id = row->id;
     person->disabled_at = row->disabled_at;
     person->touched = row->touched;

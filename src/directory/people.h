@@ -33,6 +33,7 @@ typedef struct {
     /* SECURITY: found by userName although match is SSO_MATCH_OID, since the directory does not know the object id. A
      * user name can be given to somebody else later: enough to keep somebody out, not to let anybody in. */
     bool by_name;
+    bool jit;                   /* made at a first sign-in, and nobody has provisioned it since */
     const char *id;             /* SCIM id */
     apr_time_t disabled_at;     /* last moment at which it became disabled, by the database's clock; 0: never */
     apr_time_t touched;         /* as of sso_people_changed */

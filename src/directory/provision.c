@@ -142,6 +142,42 @@ static sso_rc compute(sso_ctx_t *ctx, const sso_provision_t *asked, const sso_sc
     return rc;
 }
 
+/* Rows of first sign-ins that have the name or the object id which a user gets now are of that user, and go. */
+static sso_rc make_way(sso_ctx_t *ctx, sso_connection_t *connection, const work_t *work,
+                       const sso_scim_written_t *written)
+{
+    sso_rc rc = SSO_OK;
+    bool found = !work->asked->jit;
+    /* One by the object id, one by the name. */
+    for (int i = 0; rc == SSO_OK && found && i < 2; i++) {
+        sso_scim_row_t row;
+        rc = sso_scim_row_find_jit(ctx, connection, written->app, &written->keys, written->id, &row, &found);
+        if (rc == SSO_OK && found) {
+            rc = sso_members_leave(ctx, connection, row.id);
+            rc = rc == SSO_OK ? sso_scim_row_delete(ctx, connection, SSO_SCIM_USER, written->app, row.id) : rc;
+        }
+    }
+    return rc;
+}
+
+/* Writes the row of a new user: its own, or that of a first sign-in, which is this user's then. */
+static sso_rc add_user(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work, sso_scim_written_t *written)
+{
+    sso_scim_row_t old;
+    bool found = false;
+    sso_rc rc = work->asked->jit
+                    ? SSO_OK
+                    : sso_scim_row_find_jit(ctx, connection, work->scim->app, &written->keys, "", &old, &found);
+    if (rc == SSO_OK && found) {
+        work->id = written->id = old.id;
+        rc = make_way(ctx, connection, work, written);
+        rc = rc != SSO_OK ? rc : sso_scim_row_set(ctx, connection, written, &old);
+    } else if (rc == SSO_OK) {
+        rc = sso_scim_row_add(ctx, connection, written);
+    }
+    return rc == SSO_OK ? user_effect(ctx, connection, work, found ? &old : NULL, &written->keys) : rc;
+}
+
 static sso_rc create(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work)
 {
     const sso_provision_t *asked = work->asked;
@@ -153,11 +189,11 @@ static sso_rc create(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work)
         return rc;
     }
     sso_resource_keys(ctx->pool, asked->kind, written.document, &written.keys);
-    rc = sso_scim_row_add(ctx, connection, &written);
-    if (rc == SSO_OK && asked->kind == SSO_SCIM_GROUP) {
-        rc = sso_members_apply(ctx, connection, work->scim->app, work->id, steps, &members);
-    } else if (rc == SSO_OK) {
-        rc = user_effect(ctx, connection, work, NULL, &written.keys);
+    if (asked->kind == SSO_SCIM_USER) {
+        rc = add_user(ctx, connection, work, &written);
+    } else {
+        rc = sso_scim_row_add(ctx, connection, &written);
+        rc = rc == SSO_OK ? sso_members_apply(ctx, connection, work->scim->app, work->id, steps, &members) : rc;
     }
     return rc == SSO_OK ? finish(ctx, connection, work, what(asked, NULL, NULL)) : rc;
 }
@@ -190,7 +226,8 @@ static sso_rc change_user(sso_ctx_t *ctx, sso_connection_t *connection, work_t *
     if (sso_json_equal(old->document, written->document)) {
         return SSO_OK;
     }
-    sso_rc rc = sso_scim_row_set(ctx, connection, written, old);
+    sso_rc rc = make_way(ctx, connection, work, written);
+    rc = rc == SSO_OK ? sso_scim_row_set(ctx, connection, written, old) : rc;
     rc = rc == SSO_OK ? user_effect(ctx, connection, work, old, &written->keys) : rc;
     return rc == SSO_OK ? finish(ctx, connection, work, what(work->asked, old, &written->keys)) : rc;
 }

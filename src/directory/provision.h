@@ -21,6 +21,7 @@ typedef struct {
     const sso_json_t *body; /* NULL to delete */
     const char *if_match;   /* NULL: whatever version is there */
     const char *actor;      /* id of the token */
+    bool jit;               /* CREATE for a first sign-in: it takes nobody's place (SSO_JIT_URN) */
 } sso_provision_t;
 
 /* What came of it. */

@@ -121,6 +121,31 @@ sso_rc sso_scim_row_get(sso_ctx_t *ctx, sso_connection_t *connection, sso_scim_k
     return rc;
 }
 
+bool sso_scim_row_is_jit(const sso_scim_row_t *row)
+{
+    const char *origin = sso_json_get_text(sso_json_get(row->document, SSO_JIT_URN), "origin");
+    return row->version == 1 && origin != NULL && strcmp(origin, "jit") == 0;
+}
+
+sso_rc sso_scim_row_find_jit(sso_ctx_t *ctx, sso_connection_t *connection, const char *app,
+                             const sso_resource_keys_t *keys, const char *except, sso_scim_row_t *ret_row,
+                             bool *ret_found)
+{
+    bool pgsql = sso_connection_is_pgsql(connection);
+    const sso_statement_t find = {
+        "scim_jit_find",
+        apr_pstrcat(ctx->pool, "SELECT ", sso_scim_columns(SSO_SCIM_USER),
+                    " FROM entra_scim_user WHERE app = %s AND version = 1 AND id <> %s AND (oid = %s AND oid <> '' OR "
+                    "user_key = %s) ORDER BY CASE WHEN oid = %s THEN 0 ELSE 1 END LIMIT 1",
+                    pgsql ? " FOR UPDATE" : "", NULL),
+    };
+    const char *args[] = {app, except, OR_EMPTY(keys->oid), keys->user_name, OR_EMPTY(keys->oid)};
+    getting_t getting = {ret_row, false};
+    sso_rc rc = sso_connection_select(ctx, connection, &find, args, get_row, &getting);
+    *ret_found = rc == SSO_OK && getting.found && sso_scim_row_is_jit(ret_row);
+    return rc;
+}
+
 /* ---- what one user alone may have ---- */
 
 static sso_rc unique_take(sso_ctx_t *ctx, sso_connection_t *connection, const sso_scim_written_t *written,
@@ -227,7 +252,7 @@ sso_rc sso_scim_row_set(sso_ctx_t *ctx, sso_connection_t *connection, const sso_
     static const sso_statement_t user = {
         "scim_user_set", "UPDATE entra_scim_user SET user_key = %s, external_id = %s, oid = %s, display_key = %s, "
                          "email = %s, manager = %s, active = CAST(%s AS BIGINT), document = %s, modified = {now}, "
-                         "touched = {now}, version = version + 1, "
+                         "touched = " SSO_SCIM_TOUCH ", version = version + 1, "
                          "disabled_at = CASE WHEN %s = '1' THEN {now} ELSE disabled_at END WHERE id = %s AND app = %s"};
     static const sso_statement_t group = {
         "scim_group_set",

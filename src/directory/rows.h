@@ -25,6 +25,16 @@ typedef struct {
     const char *oid; /* "" for none */
 } sso_scim_row_t;
 
+/* SECURITY: the next moment of a user. SQLite's clock has milliseconds, and any clock can be set back; but two changes
+ * of one user are never of one moment, so that who knows of the first learns of the second. */
+#define SSO_SCIM_TOUCH "CASE WHEN touched < {now} THEN {now} ELSE touched + 1 END"
+
+/* A user whom nobody has provisioned: made at a first sign-in, so that Entra finds it when it looks for a match. It is
+ * one as long as its first version stands; a document says where it came from for good. */
+#define SSO_JIT_URN SSO_SCIM_EXTENSION "entra-sso:2.0:User"
+#define SSO_JIT_MARK "\"" SSO_JIT_URN "\":{\"origin\":\"jit\"}"
+bool sso_scim_row_is_jit(const sso_scim_row_t *row);
+
 /* The columns that sso_scim_row_parse reads, in its order, and the table. */
 const char *sso_scim_columns(sso_scim_kind_t kind);
 const char *sso_scim_table(sso_scim_kind_t kind);
@@ -75,3 +85,9 @@ sso_rc sso_members_leave(sso_ctx_t *ctx, sso_connection_t *connection, const cha
 /* The members of a group, or the groups of a user, sso_resource_link_t in ctx->pool. */
 sso_rc sso_members_links(sso_ctx_t *ctx, sso_connection_t *connection, sso_scim_kind_t kind, const char *app,
                          const char *id, apr_array_header_t *ret_links) SSO_MUST_USE;
+
+/* The user who was made at a first sign-in and has this object id (NULL: none) or else this folded user name, and not
+ * the SCIM id except; locked until the transaction is over. *ret_found false: there is none. */
+sso_rc sso_scim_row_find_jit(sso_ctx_t *ctx, sso_connection_t *connection, const char *app,
+                             const sso_resource_keys_t *keys, const char *except, sso_scim_row_t *ret_row,
+                             bool *ret_found) SSO_MUST_USE;

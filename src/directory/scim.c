@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "directory/federated.h"
 #include "directory/operation.h"
 #include "directory/question.h"
 #include "directory/schemas.h"
@@ -189,6 +190,17 @@ static sso_rc check_place(sso_ctx_t *ctx, const sso_scim_request_t *request, sso
     return check_media(ctx, request);
 }
 
+static sso_rc check_token(sso_ctx_t *ctx, const sso_scim_t *scim, const char *authorization, const char **ret_id)
+{
+    const sso_federated_t federated = {scim->keyring, scim->binding, scim->federated};
+    const char *token = sso_federated_read(authorization);
+    if (token == NULL) {
+        return sso_scim_token_check(ctx, scim->ending.store, scim->app, authorization, ret_id);
+    }
+    *ret_id = "federated";
+    return sso_federated_check(ctx, &federated, token);
+}
+
 bool sso_scim_admit(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_scim_request_t *request,
                     sso_scim_answer_t *ret_answer)
 {
@@ -204,7 +216,7 @@ bool sso_scim_admit(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_scim_reque
     } else if (scim->gate == NULL || !sso_gate_enter(scim->gate)) {
         rc = sso_fail(ctx, SSO_R_SCIM_BUSY, "the node works on %d already", SSO_MAX_SCIM_REQUESTS);
     } else {
-        rc = sso_scim_token_check(ctx, scim->ending.store, scim->app, request->authorization, &ret_answer->token);
+        rc = check_token(ctx, scim, request->authorization, &ret_answer->token);
         rc = rc == SSO_OK ? check_place(ctx, request, ret_answer) : rc;
         if (rc == SSO_OK) {
             return true;

@@ -24,6 +24,7 @@ typedef struct {
     sso_ending_t ending;      /* where they end; its store holds the directory, NULL when there is none */
     const sso_keyring_t *keyring;
     const unsigned char *binding; /* SSO_BINDING_BYTES; of the application */
+    const char *federated;        /* whose tokens of scim/token are good: an object id; NULL: nobody's */
     sso_gate_t *gate;             /* how many requests the node works on; NULL: none can be taken */
 } sso_scim_t;
 

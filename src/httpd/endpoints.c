@@ -20,6 +20,7 @@
 #include "flow/signout.h"
 #include "httpd/endings.h"
 #include "httpd/export.h"
+#include "httpd/tokenendpoint.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
 #include "httpd/provisioning.h"
@@ -165,13 +166,27 @@ static int serve_keys(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const 
     return sso_pages_keys(r, sso_assertion_keys(ctx, visit->site->site.session.keyring));
 }
 
+/* For Entra's provisioning, which has neither session nor browser. */
+static int serve_federation(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    const sso_site_t *site = &visit->site->site;
+    if (site->directory == NULL || site->directory->federated == NULL) {
+        return refuse_unknown(r, visit, ctx);
+    }
+    return sso_tokenendpoint_serve(r, ctx, site, request->method);
+}
+
 static const struct {
     const char *path;
     serve_t *serve;
 } ENDPOINTS[] = {
-    {"callback", serve_callback}, {"frontchannel-logout", serve_frontchannel},
-    {"login", serve_login},       {"logout", serve_logout},
-    {"session", serve_session},   {"keys", serve_keys},
+    {"callback", serve_callback},
+    {"frontchannel-logout", serve_frontchannel},
+    {"login", serve_login},
+    {"logout", serve_logout},
+    {"session", serve_session},
+    {"keys", serve_keys},
+    {SSO_TOKENENDPOINT_PATH, serve_federation},
     {"resend", serve_resend},
 };
 

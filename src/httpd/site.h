@@ -3,6 +3,7 @@
 #pragma once
 
 #include "directory/scim.h"
+#include "flow/directory.h"
 #include "flow/flow.h"
 #include "flow/groups.h"
 #include "httpd/config.h"
@@ -33,6 +34,7 @@ struct sso_site_config_t {
     const sso_template_t *remote_user; /* default of EntraRemoteUser */
     const sso_scrub_t *scrub;
     sso_group_policy_t groups;
+    sso_directory_policy_t directory;
     const char *key_file;
     bool signs;          /* EntraSignedIdentity is on somewhere in it */
     bool forwards;       /* EntraAccessToken stands somewhere in it */

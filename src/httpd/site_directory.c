@@ -16,7 +16,8 @@ void sso_draft_directory(sso_draft_t *draft)
     scim->app = site->app;
     /* SECURITY: of the configuration, and not of the Host that a client sends. */
     scim->base = apr_pstrcat(draft->pool, site->origin->text, site->path, "/" SSO_SCIM_PATH, NULL);
-    scim->match = SSO_MATCH_OID;
+    scim->match = draft->site->directory.match;
+    scim->federated = draft->site->directory.federated;
     scim->binding = site->session.binding;
     site->scim = scim;
 }

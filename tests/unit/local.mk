@@ -23,10 +23,13 @@ UNIT_TESTS = \
 	tests/unit/test_cursor \
 	tests/unit/test_database \
 	tests/unit/test_delta \
+	tests/unit/test_directory \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
+	tests/unit/test_federated \
+	tests/unit/test_federation \
 	tests/unit/test_filter \
 	tests/unit/test_flight \
 	tests/unit/test_fold \
@@ -65,6 +68,7 @@ UNIT_TESTS = \
 	tests/unit/test_purge \
 	tests/unit/test_question \
 	tests/unit/test_record \
+	tests/unit/test_refresh \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
 	tests/unit/test_resource \
@@ -78,6 +82,7 @@ UNIT_TESTS = \
 	tests/unit/test_scope \
 	tests/unit/test_seal \
 	tests/unit/test_secret \
+	tests/unit/test_serviceassertion \
 	tests/unit/test_session \
 	tests/unit/test_sharing \
 	tests/unit/test_signin \
@@ -91,6 +96,7 @@ UNIT_TESTS = \
 	tests/unit/test_template \
 	tests/unit/test_tenantwatch \
 	tests/unit/test_token \
+	tests/unit/test_touched \
 	tests/unit/test_url \
 	tests/unit/test_value \
 	tests/unit/test_watch \
