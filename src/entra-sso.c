@@ -25,6 +25,10 @@ static const char help_text[] =
     "  sessions revoke --all [--yes]                ends all\n"
     "  key rotate [--prepare]                       puts a new key in front of the key file\n"
     "  key export [--yes]                           prints the key file, for another node\n"
+    "  scim-token new [--overlap TIME] [--app ORIGIN]\n"
+    "                                               makes a token for provisioning; the older ones end, or after TIME\n"
+    "  scim-token list [--json]                     which there are, and when each was last used\n"
+    "  scim-token revoke ID                         ends one\n"
     "\n"
     "  --config FILE   httpd's configuration, which names database and key file (PostgreSQL needs this)\n"
     "  --httpd PATH    the httpd that reads it\n"
@@ -44,24 +48,18 @@ enum {
     OPT_YES,
     OPT_JSON,
     OPT_PREPARE,
+    OPT_OVERLAP,
+    OPT_APP,
     OPT_HELP,
     OPT_VERSION
 };
 
 static const apr_getopt_option_t options[] = {
-    {"config", OPT_CONFIG, 1, NULL},
-    {"httpd", OPT_HTTPD, 1, NULL},
-    {"state", OPT_STATE, 1, NULL},
-    {"user", OPT_USER, 1, NULL},
-    {"sid", OPT_SID, 1, NULL},
-    {"id", OPT_ID, 1, NULL},
-    {"all", OPT_ALL, 0, NULL},
-    {"yes", OPT_YES, 0, NULL},
-    {"json", OPT_JSON, 0, NULL},
-    {"prepare", OPT_PREPARE, 0, NULL},
-    {"help", OPT_HELP, 0, NULL},
-    {"version", OPT_VERSION, 0, NULL},
-    {NULL, 0, 0, NULL},
+    {"config", OPT_CONFIG, 1, NULL},   {"httpd", OPT_HTTPD, 1, NULL},     {"state", OPT_STATE, 1, NULL},
+    {"user", OPT_USER, 1, NULL},       {"sid", OPT_SID, 1, NULL},         {"id", OPT_ID, 1, NULL},
+    {"all", OPT_ALL, 0, NULL},         {"yes", OPT_YES, 0, NULL},         {"json", OPT_JSON, 0, NULL},
+    {"prepare", OPT_PREPARE, 0, NULL}, {"overlap", OPT_OVERLAP, 1, NULL}, {"app", OPT_APP, 1, NULL},
+    {"help", OPT_HELP, 0, NULL},       {"version", OPT_VERSION, 0, NULL}, {NULL, 0, 0, NULL},
 };
 
 #define BIT(option) (1U << ((option)-OPT_CONFIG))
@@ -73,12 +71,16 @@ static const struct {
     const char *verb;
     int (*run)(sso_command_t *command);
     unsigned takes;
+    int words; /* noun and verb, and the operand of a command that has one */
 } commands[] = {
-    {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON)},
+    {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON), 2},
     {"sessions", "revoke", sso_command_revoke,
-     PLACE | BIT(OPT_USER) | BIT(OPT_SID) | BIT(OPT_ID) | BIT(OPT_ALL) | BIT(OPT_YES)},
-    {"key", "rotate", sso_command_rotate, PLACE | BIT(OPT_PREPARE)},
-    {"key", "export", sso_command_export, PLACE | BIT(OPT_YES)},
+     PLACE | BIT(OPT_USER) | BIT(OPT_SID) | BIT(OPT_ID) | BIT(OPT_ALL) | BIT(OPT_YES), 2},
+    {"key", "rotate", sso_command_rotate, PLACE | BIT(OPT_PREPARE), 2},
+    {"key", "export", sso_command_export, PLACE | BIT(OPT_YES), 2},
+    {"scim-token", "new", sso_command_token_new, PLACE | BIT(OPT_OVERLAP) | BIT(OPT_APP), 2},
+    {"scim-token", "list", sso_command_token_list, PLACE | BIT(OPT_JSON), 2},
+    {"scim-token", "revoke", sso_command_token_revoke, PLACE, 3},
 };
 
 void sso_command_complain(sso_command_t *command, const char *fmt, ...)
@@ -142,6 +144,12 @@ static void take(sso_options_t *to, int option, const char *value)
     case OPT_PREPARE:
         to->prepare = true;
         break;
+    case OPT_OVERLAP:
+        to->overlap = value;
+        break;
+    case OPT_APP:
+        to->app = value;
+        break;
     default:
         break;
     }
@@ -156,14 +164,18 @@ static int usage(sso_command_t *command, const char *wrong)
 /* The command itself, once noun, verb and options are read. */
 static int dispatch(sso_command_t *command, const char *const *words, int count, unsigned given)
 {
-    if (count != 2) {
-        return usage(command, count < 2 ? "a command is missing" : "there are too many words");
+    if (count < 2) {
+        return usage(command, "a command is missing");
     }
     if (command->options.config != NULL && command->options.state != NULL) {
         return usage(command, "--config and --state exclude each other");
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].noun, words[0]) == 0 && strcmp(commands[i].verb, words[1]) == 0) {
+            if (count != commands[i].words) {
+                return usage(command, count < commands[i].words ? "the id is missing" : "there are too many words");
+            }
+            command->options.operand = count == 3 ? words[2] : NULL;
             return (given & ~commands[i].takes) == 0
                        ? commands[i].run(command)
                        : usage(command, apr_psprintf(command->ctx.pool, "%s %s does not take one of these options",

@@ -128,12 +128,27 @@
 #define SSO_MAX_SCIM_ID 256
 #define SSO_MAX_SCIM_MEMBERS 20000
 #define SSO_MAX_SCIM_OPERATIONS 1000
+/* SCIM: groups of one user that are read; rows that one filter looks at where no index helps; a page; operations of a
+ * bulk request; requests that the node works on at once. */
+#define SSO_MAX_SCIM_GROUPS 5000
+#define SSO_MAX_SCIM_SCAN 100000
+#define SSO_MAX_SCIM_PAGE 200
+#define SSO_SCIM_PAGE 100
+#define SSO_MAX_SCIM_BULK 100
+#define SSO_MAX_SCIM_REQUESTS 16
 
 /* SCIM: a filter or the path of an operation; brackets within brackets; comparisons; names in attributes=. */
 #define SSO_MAX_FILTER 2048
 #define SSO_MAX_FILTER_DEPTH 16
 #define SSO_MAX_FILTER_TERMS 64
 #define SSO_MAX_PROJECTION_NAMES 64
+
+/* Changed people that a node remembers: sets of ways, slots of 16 bytes, three for each. Requests of one process that
+ * read the directory for their session at once. A federated token request's form. */
+#define SSO_TOUCHED_SETS (1U << 14)
+#define SSO_TOUCHED_WAYS 16
+#define SSO_MAX_REFRESHES 16
+#define SSO_MAX_FEDERATED_FORM (SSO_MAX_JWT + 4096)
 
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

@@ -26,7 +26,8 @@ static const char *const purpose_info[SSO_PURPOSE_COUNT] = {
     [SSO_PURPOSE_SESSION] = "entra-sso session 1",   [SSO_PURPOSE_STATE] = "entra-sso state 1",
     [SSO_PURPOSE_LOGIN] = "entra-sso login 1",       [SSO_PURPOSE_REFRESH] = "entra-sso refresh 1",
     [SSO_PURPOSE_IDENTITY] = "entra-sso identity 1", [SSO_PURPOSE_ACCESS] = "entra-sso access 1",
-    [SSO_PURPOSE_POST] = "entra-sso post 1",
+    [SSO_PURPOSE_POST] = "entra-sso post 1",         [SSO_PURPOSE_CURSOR] = "entra-sso cursor 1",
+    [SSO_PURPOSE_SCIM] = "entra-sso scim 1",
 };
 
 /* No purpose of sealing: what is derived by it seals nothing, it becomes a key pair. */

@@ -21,6 +21,8 @@ typedef enum {
     SSO_PURPOSE_IDENTITY, /* renewed records in the store */
     SSO_PURPOSE_ACCESS,   /* access tokens for Graph in the store */
     SSO_PURPOSE_POST,     /* forms that wait for a sign-in */
+    SSO_PURPOSE_CURSOR,   /* cursors of SCIM lists */
+    SSO_PURPOSE_SCIM,     /* short-lived access tokens of the SCIM service */
     SSO_PURPOSE_COUNT
 } sso_purpose_t;
 

@@ -24,12 +24,16 @@ typedef struct {
     bool yes;
     bool json;
     bool prepare;
+    const char *overlap;
+    const char *app;
+    const char *operand; /* the third word, where a command takes one */
 } sso_options_t;
 
 /* An application that the configuration names. */
 typedef struct {
     const char *app; /* as in the store */
     const char *origin;
+    const char *database; /* where its rows are, as in EntraDatabase */
 } sso_application_t;
 
 /* Where the state is. */
@@ -64,3 +68,6 @@ int sso_command_list(sso_command_t *command);
 int sso_command_revoke(sso_command_t *command);
 int sso_command_rotate(sso_command_t *command);
 int sso_command_export(sso_command_t *command);
+int sso_command_token_new(sso_command_t *command);
+int sso_command_token_list(sso_command_t *command);
+int sso_command_token_revoke(sso_command_t *command);

@@ -34,6 +34,7 @@ static void text_add(apr_array_header_t *texts, const char *text)
 static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
 {
     char *last = NULL;
+    const char *database = ""; /* the line before is of the same application */
     for (char *line = apr_strtok(text, "\n", &last); line != NULL; line = apr_strtok(NULL, "\n", &last)) {
         char *value = strchr(line, '\t');
         if (value == NULL) {
@@ -42,7 +43,8 @@ static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
         *value++ = '\0';
         char *second = strchr(value, '\t');
         if (strcmp(line, "entra-database") == 0) {
-            text_add(place->databases, apr_pstrdup(pool, value));
+            database = apr_pstrdup(pool, value);
+            text_add(place->databases, database);
         } else if (strcmp(line, "entra-keys") == 0) {
             text_add(place->key_files, apr_pstrdup(pool, value));
         } else if (strcmp(line, "entra-application") == 0 && second != NULL) {
@@ -50,6 +52,7 @@ static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
             sso_application_t *application = &APR_ARRAY_PUSH(place->applications, sso_application_t);
             application->app = apr_pstrdup(pool, value);
             application->origin = apr_pstrdup(pool, second);
+            application->database = database;
         }
     }
 }

@@ -292,9 +292,9 @@ sso_json_node_t *sso_service_config(apr_pool_t *pool, const sso_scim_service_t *
 {
     sso_json_node_t *document = begin(pool, URN_SERVICE);
     set_supported(pool, document, "patch", true);
-    sso_json_node_t *bulk = set_supported(pool, document, "bulk", false);
-    sso_json_node_set_integer(pool, bulk, "maxOperations", 0);
-    sso_json_node_set_integer(pool, bulk, "maxPayloadSize", 0);
+    sso_json_node_t *bulk = set_supported(pool, document, "bulk", true);
+    sso_json_node_set_integer(pool, bulk, "maxOperations", SSO_MAX_SCIM_BULK);
+    sso_json_node_set_integer(pool, bulk, "maxPayloadSize", SSO_MAX_SCIM_BODY);
     sso_json_node_t *filter = set_supported(pool, document, "filter", true);
     sso_json_node_set_integer(pool, filter, "maxResults", service->max_results);
     set_supported(pool, document, "changePassword", false);
@@ -322,6 +322,9 @@ static const struct {
     {SSO_R_SCIM_PATH, "invalidPath"},      {SSO_R_SCIM_TARGET, "noTarget"},
     {SSO_R_SCIM_VALUE, "invalidValue"},    {SSO_R_SCIM_MUTABILITY, "mutability"},
     {SSO_R_SCIM_REQUIRED, "invalidValue"}, {SSO_R_SCIM_PROJECTION, "invalidValue"},
+    {SSO_R_SCIM_UNIQUE, "uniqueness"},     {SSO_R_SCIM_QUERY, "invalidValue"},
+    {SSO_R_SCIM_CURSOR, "invalidCursor"},  {SSO_R_SCIM_CURSOR_OVER, "expiredCursor"},
+    {SSO_R_SCIM_TOO_MANY, "tooMany"},
 };
 
 const char *sso_scim_type(sso_rc rc)

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "entra/accesstoken.h"
+#include "flow/directory.h"
 #include "flow/groups.h"
 #include "session/identity.h"
 
@@ -138,7 +139,9 @@ static bool recall(sso_ctx_t *ctx, const sso_site_t *site, const unsigned char *
     ret_bearer->groups_unknown = (flags & FLAG_GROUPS_UNKNOWN) != 0;
     bool good = !r.failed && sso_record_unpack(ctx, data + r.pos, len - r.pos, &ret_bearer->record) == SSO_OK &&
                 /* Before the clock was set back it may have been younger than now. */
-                ret_bearer->record.created <= ctx->now + site->skew;
+                ret_bearer->record.created <= ctx->now + site->skew &&
+                /* SECURITY: a user who was disabled or lost a group since then is judged anew. */
+                (ret_bearer->app_only || !sso_directory_is_stale(ctx, site, &ret_bearer->record));
     /* What cannot be read is found out anew. */
     sso_fault_clear(ctx);
     return good;
@@ -196,6 +199,9 @@ static sso_rc fill(sso_ctx_t *ctx, const sso_site_t *site, const char *text, con
     }
     if (rc == SSO_OK) {
         rc = sso_groups_of_token(ctx, site, &token->identity, record, &bearer->groups_unknown);
+    }
+    if (rc == SSO_OK && !token->app_only) {
+        rc = sso_directory_fill(ctx, site, record);
     }
     if (rc != SSO_OK) {
         return rc;

@@ -7,6 +7,8 @@
 #include "base/gate.h"
 #include "base/memo.h"
 #include "base/url.h"
+#include "directory/scim.h"
+#include "directory/touched.h"
 #include "entra/authority.h"
 #include "entra/credential.h"
 #include "session/ending.h"
@@ -20,6 +22,9 @@ typedef struct sso_group_names_t sso_group_names_t;
 typedef struct sso_apitokens_t sso_apitokens_t;
 /* Of flow/renewals.h. */
 typedef struct sso_renewals_t sso_renewals_t;
+/* Of flow/directory.h and flow/refresh.h. */
+typedef struct sso_directory_policy_t sso_directory_policy_t;
+typedef struct sso_refreshes_t sso_refreshes_t;
 /* Of flow/form.h. */
 typedef struct sso_form_t sso_form_t;
 
@@ -55,6 +60,10 @@ typedef struct {
     sso_ended_t *ended;         /* of the node: its table of ended sessions */
     sso_gate_t *frontchannel;   /* of the process: how many such calls the node works on; NULL: none can be taken */
     sso_renewals_t *renewals;   /* of the process; NULL: none can be made here */
+    const sso_scim_t *scim;     /* the directory of this application; NULL: it has none */
+    const sso_directory_policy_t *directory; /* what the SCIM directory decides; NULL: EntraSCIM is off */
+    sso_touched_t *touched;                  /* of the node: who was changed there */
+    sso_refreshes_t *refreshes;              /* of the process; NULL: nothing can be read for an open session */
 } sso_site_t;
 
 /* What a sign-in asks for beyond who it is. All zero asks for nothing. */

@@ -100,6 +100,9 @@ typedef struct {
 const char *sso_groups_scopes(const sso_group_policy_t *policy)
 {
     bool names = false;
+    if (policy->elsewhere) {
+        return "";
+    }
     for (int i = 0; i < policy->referenced->nelts; i++) {
         names = names || !sso_is_guid(sso_text_at(policy->referenced, i));
     }
@@ -250,12 +253,17 @@ static sso_rc keep(question_t *q, sso_record_t *record)
     return SSO_OK;
 }
 
+static bool keeps_none(const sso_group_policy_t *policy)
+{
+    return policy == NULL || policy->elsewhere || (!policy->all && policy->referenced->nelts == 0);
+}
+
 sso_rc sso_groups_fill(sso_ctx_t *ctx, const sso_site_t *site, const sso_idtoken_t *token, const char *access_token,
                        sso_record_t *record)
 {
     const sso_group_policy_t *policy = site->groups;
     const sso_json_t *groups = sso_json_get(token->claims, "groups");
-    if (policy == NULL || (!policy->all && policy->referenced->nelts == 0)) {
+    if (keeps_none(policy)) {
         return SSO_OK;
     }
     question_t q = {.ctx = ctx, .site = site, .token = token};
@@ -279,7 +287,7 @@ sso_rc sso_groups_of_token(sso_ctx_t *ctx, const sso_site_t *site, const sso_idt
     const sso_group_policy_t *policy = site->groups;
     const sso_json_t *groups = sso_json_get(token->claims, "groups");
     *ret_unknown = false;
-    if (policy == NULL || (!policy->all && policy->referenced->nelts == 0)) {
+    if (keeps_none(policy)) {
         return SSO_OK;
     }
     question_t q = {.ctx = ctx, .site = site, .token = token, .offline = true};

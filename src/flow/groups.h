@@ -12,6 +12,7 @@ typedef enum { SSO_OVERAGE_GRAPH, SSO_OVERAGE_DENY, SSO_OVERAGE_IGNORE } sso_ove
 struct sso_group_policy_t {
     const apr_array_header_t *referenced; /* const char *: names and object ids that the configuration names */
     bool all;                             /* keep every group, not only the referenced */
+    bool elsewhere; /* the directory has them (flow/directory.h): neither token nor Graph is read */
     sso_overage_t overage;
     const char *graph_url;
 };

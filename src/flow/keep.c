@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "directory/people.h"
 #include "flow/probe.h"
 
 /* When Entra signed this user in, by Entra's clock: a revocation is dated by the same clock, and ours may differ. */
@@ -53,11 +54,17 @@ static sso_rc row_fill(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_
     return rc;
 }
 
-sso_rc sso_keep_new(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record, const sso_tokens_t *tokens)
+sso_rc sso_keep_new(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record, const sso_tokens_t *tokens,
+                    apr_time_t began)
 {
     sso_stored_t row;
     sso_rc rc = row_fill(ctx, site, record, tokens, &row);
-    return rc == SSO_OK ? sso_store_add(ctx, site->store, &row) : rc;
+    if (rc != SSO_OK || site->scim == NULL) {
+        return rc == SSO_OK ? sso_store_add(ctx, site->store, &row) : rc;
+    }
+    /* SECURITY: in one transaction with the row, so that nobody gets a session while SCIM disables them. */
+    const sso_people_guard_t guard = {{site->scim->app, site->scim->match, record->oid, record->username}, began};
+    return sso_store_add_if(ctx, site->store, &row, sso_people_guard, &guard);
 }
 
 sso_rc sso_keep_stronger(sso_ctx_t *ctx, const sso_site_t *site, sso_record_t *record, const sso_tokens_t *tokens,

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
+#include "flow/directory.h"
 #include "flow/groups.h"
 #include "flow/probe.h"
 #include "session/identity.h"
@@ -63,6 +64,9 @@ static sso_rc judge(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *
     }
     if (rc == SSO_OK) {
         rc = sso_groups_fill(ctx, site, &token, tokens->access_token, &renewed);
+    }
+    if (rc == SSO_OK) {
+        rc = sso_directory_fill(ctx, site, &renewed);
     }
     if (rc != SSO_OK) {
         return rc;

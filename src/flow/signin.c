@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
+#include "flow/directory.h"
 #include "flow/form.h"
 #include "flow/groups.h"
 #include "flow/keep.h"
@@ -388,6 +389,9 @@ static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *
         outcome->tokens = tokens;
         rc = sso_groups_fill(ctx, site, &token, tokens.access_token, record);
     }
+    if (rc == SSO_OK) {
+        rc = sso_directory_fill(ctx, site, record);
+    }
     return rc;
 }
 
@@ -444,7 +448,7 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     }
     /* Last: a session that does not fit into its cookies leaves no row behind. */
     if (rc == SSO_OK && !answer->strengthened) {
-        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens);
+        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens, state->issued);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */
@@ -454,6 +458,7 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
         return;
     }
     answer->signed_in = true;
+    sso_directory_introduce(ctx, site, &answer->record);
     go_home(ctx, site, state, &answer->record, answer);
 }
 

@@ -102,6 +102,26 @@ static bool is_ours(const request_rec *r, const sso_visit_t *visit)
            (r->user != NULL || (visit->asking_others && visit->session == SSO_VISIT_BEARER && visit->bearer.app_only));
 }
 
+/* The answer hangs on what the directory says of the user. */
+static bool hangs_on_directory(request_rec *r, const sso_rule_t *rule)
+{
+    const apr_array_header_t *maps = sso_config_dir(r)->option[SSO_DIR_ROLE].items;
+    apr_array_header_t *claims = apr_array_make(r->pool, 2, sizeof(const char *));
+    bool hangs = sso_rule_needs_groups(rule, maps);
+    sso_rule_claims(rule, claims);
+    /* Of a role, so does what gives it. */
+    for (int m = 0; maps != NULL && m < maps->nelts; m++) {
+        const apr_array_header_t *rules = APR_ARRAY_IDX(maps, m, const sso_role_map_t *)->rules;
+        for (int i = 0; i < rules->nelts; i++) {
+            sso_rule_claims(APR_ARRAY_IDX(rules, i, const sso_rule_t *), claims);
+        }
+    }
+    for (int i = 0; !hangs && i < claims->nelts; i++) {
+        hangs = strncmp(sso_text_at(claims, i), SSO_DIRECTORY_PREFIX, strlen(SSO_DIRECTORY_PREFIX)) == 0;
+    }
+    return hangs;
+}
+
 static authz_status check_rule(request_rec *r, const char *name, const char *line, const void *parsed)
 {
     sso_visit_t *visit = sso_visit_get(r);
@@ -110,6 +130,9 @@ static authz_status check_rule(request_rec *r, const char *name, const char *lin
     }
     if (visit->session == SSO_VISIT_BEARER && visit->bearer.groups_unknown &&
         sso_rule_needs_groups(parsed, sso_config_dir(r)->option[SSO_DIR_ROLE].items)) {
+        visit->groups_asked = true;
+    }
+    if (visit->late && hangs_on_directory(r, parsed)) {
         visit->groups_asked = true;
     }
     const sso_record_t *record = visit->supposed != NULL ? visit->supposed : &visit->record;

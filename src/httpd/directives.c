@@ -28,6 +28,9 @@
 #define parse_TENANTS sso_words_tenants
 #define parse_SCOPES sso_words_scopes
 #define parse_AUDIENCES sso_words_audiences
+#define parse_FEDERATED sso_words_federated
+#define parse_GROUP_SOURCE sso_words_group_source
+#define parse_MATCH sso_words_match
 #define parse_API sso_words_api
 
 /* A parser reads the arguments into value and gives NULL, or says what is wrong (after "EntraX: "). */

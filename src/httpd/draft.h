@@ -36,6 +36,10 @@ typedef sso_draft_t draft_t;
 void sso_draft_scopes(sso_draft_t *draft);
 /* Fills where the database is. */
 void sso_draft_database(sso_draft_t *draft);
+/* Fills the directory; after the binding. */
+void sso_draft_directory(sso_draft_t *draft);
+/* Fills what the directory decides, and parts its attributes from the claims of tokens. */
+void sso_draft_people(sso_draft_t *draft);
 /* Fills the credential, and what the parent must look after. */
 void sso_draft_credential(sso_draft_t *draft);
 /* Fills how Entra is asked about sessions: revalidation, continuous access, the tenant watch. After tenant, client and

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/gate.h"
 #include "base/limits.h"
+#include "httpd/changes.h"
 #include "httpd/log.h"
 #include "httpd/site.h"
 
@@ -98,8 +99,11 @@ static void poll(server_rec *s, const sso_site_t *site, apr_pool_t *pool)
     sso_ending_news_t news;
     const sso_ending_t ending = {site->store, site->ended};
     sso_log_server_ctx_init(&ctx, pool, s);
-    (void)!sso_ending_poll(&ctx, &ending, &news);
+    sso_rc rc = sso_ending_poll(&ctx, &ending, &news);
     tell(s, &ctx, site->ended, &news);
+    if (rc == SSO_OK) {
+        sso_changes_poll(s, site, pool);
+    }
 }
 
 /* In every process, and one of them polls. mod_watchdog's singleton would not do: when its process goes, the next one

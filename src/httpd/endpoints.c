@@ -20,8 +20,10 @@
 #include "flow/signout.h"
 #include "httpd/endings.h"
 #include "httpd/export.h"
+#include "httpd/tokenendpoint.h"
 #include "httpd/log.h"
 #include "httpd/pages.h"
+#include "httpd/provisioning.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -164,13 +166,27 @@ static int serve_keys(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const 
     return sso_pages_keys(r, sso_assertion_keys(ctx, visit->site->site.session.keyring));
 }
 
+/* For Entra's provisioning, which has neither session nor browser. */
+static int serve_federation(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    const sso_site_t *site = &visit->site->site;
+    if (site->directory == NULL || site->directory->federated == NULL) {
+        return refuse_unknown(r, visit, ctx);
+    }
+    return sso_tokenendpoint_serve(r, ctx, site, request->method);
+}
+
 static const struct {
     const char *path;
     serve_t *serve;
 } ENDPOINTS[] = {
-    {"callback", serve_callback}, {"frontchannel-logout", serve_frontchannel},
-    {"login", serve_login},       {"logout", serve_logout},
-    {"session", serve_session},   {"keys", serve_keys},
+    {"callback", serve_callback},
+    {"frontchannel-logout", serve_frontchannel},
+    {"login", serve_login},
+    {"logout", serve_logout},
+    {"session", serve_session},
+    {"keys", serve_keys},
+    {SSO_TOKENENDPOINT_PATH, serve_federation},
     {"resend", serve_resend},
 };
 
@@ -191,6 +207,9 @@ int sso_endpoint_serve(request_rec *r, sso_visit_t *visit)
     sso_ctx_t ctx;
     sso_request_t request;
     sso_log_ctx_init(&ctx, r);
+    if (sso_provisioning_serves(visit)) {
+        return sso_provisioning_serve(r, visit);
+    }
     sso_visit_request(r, visit, &request);
     for (apr_size_t i = 0; i < sizeof(ENDPOINTS) / sizeof(ENDPOINTS[0]); i++) {
         if (strcmp(visit->endpoint, ENDPOINTS[i].path) == 0) {

@@ -268,6 +268,11 @@ static int refuse_user(request_rec *r, sso_visit_t *visit)
     bool closed = sso_config_dir(r)->option[SSO_DIR_UNAUTHENTICATED].choice == SSO_UNAUTH_403;
     bool helps = !closed && sso_section_stepup_helps(r, visit, &wishes);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    if (visit->late) {
+        /* Perhaps the rules would let this user in, if only what they ask for were known. */
+        ctx.fault = visit->fault;
+        return sso_pages_refuse(r, visit, &ctx, "/");
+    }
     if (helps) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2021: %s needs a step-up to %s: oid %s, session %.8s",
                       sso_printable(r->pool, r->uri), wishes.acr, visit->record.oid,
@@ -283,10 +288,12 @@ static int ask_others(request_rec *r, sso_visit_t *visit)
 {
     visit->grounds = NULL;
     visit->missing = 0;
+    visit->groups_asked = visit->groups_asked && !visit->late;
     visit->asking_others = true;
     int status = ap_run_auth_checker(r);
     visit->asking_others = false;
-    return status;
+    /* SECURITY: what hangs on a directory that nobody could read is a no, also where the line says "not". */
+    return status == OK && visit->late && visit->groups_asked ? HTTP_FORBIDDEN : status;
 }
 
 int sso_hook_auth_checker(request_rec *r)
@@ -325,7 +332,7 @@ int sso_hook_auth_checker(request_rec *r)
 static void touch_session(request_rec *r, sso_visit_t *visit)
 {
     const sso_session_policy_t *policy = &visit->site->site.session;
-    if (visit->touched || r->main != NULL ||
+    if (visit->touched || visit->late || r->main != NULL ||
         !(visit->renewed || sso_record_touch_due(&visit->record, r->request_time, policy->idle))) {
         return;
     }

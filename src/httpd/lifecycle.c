@@ -20,12 +20,14 @@
 #include "base/gate.h"
 #include "base/http.h"
 #include "base/limits.h"
+#include "httpd/changes.h"
 #include "httpd/endings.h"
 #include "httpd/forward.h"
 #include "httpd/log.h"
 #include "httpd/renewal.h"
 #include "httpd/revalidation.h"
 #include "httpd/site.h"
+#include "httpd/provisioning.h"
 #include "httpd/storage.h"
 #include "httpd/watching.h"
 
@@ -163,7 +165,8 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     sso_storage_make_folders(ptemp, main_server);
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server, main_server->process->pool) || !make_gate(pconf) ||
-        !sso_endings_share(pconf, main_server)) {
+        !sso_endings_share(pconf, main_server) || !sso_provisioning_share(pconf, main_server) ||
+        !sso_changes_share(main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
                      "ENTRA2012: shared memory cannot be made; check its limits");
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -191,14 +194,15 @@ static sso_authority_t *authority_of(apr_hash_t *made, apr_pool_t *pchild, const
     return authority;
 }
 
-/* Only where a site takes access tokens; pages of it that are never used cost nothing. Without it every token is
- * checked every time. */
+/* Only where a site takes access tokens or has a directory; pages of it that are never used cost nothing. Without it
+ * every token is checked every time. */
 static sso_memo_t *make_memo(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_shm_t *shm;
     bool wanted = false;
     for (server_rec *s = main_server; s != NULL; s = s->next) {
-        wanted = wanted || (sso_config_server(s)->site != NULL && sso_config_server(s)->takes_tokens);
+        const sso_server_config_t *config = sso_config_server(s);
+        wanted = wanted || (config->site != NULL && (config->takes_tokens || config->site->site.directory != NULL));
     }
     if (!wanted) {
         return NULL;
@@ -219,7 +223,10 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         return;
     }
     sso_storage_child_init(pchild, main_server);
+    sso_memo_t *memo = make_memo(pchild, main_server);
+    sso_changes_begin(pchild, main_server, memo);
     sso_endings_begin(pchild, main_server);
+    sso_provisioning_begin(pchild, main_server);
     sso_log_server_ctx_init(&ctx, pchild, main_server);
     sso_gate_t *gate = sso_gate_join(pchild, node->gate);
     if (gate == NULL) {
@@ -231,12 +238,11 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         return;
     }
     apr_hash_t *made = apr_hash_make(pchild);
-    sso_memo_t *bearers = make_memo(pchild, main_server);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         sso_site_config_t *site = sso_config_server(s)->site;
         if (site != NULL) {
             site->site.group_names = sso_group_names_make(pchild);
-            site->site.bearers = bearers;
+            site->site.bearers = memo;
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }

@@ -144,6 +144,7 @@ static void fill_groups(draft_t *draft)
     draft->site->groups.referenced = draft->config->groups;
     draft->site->groups.all = get(draft, SSO_SERVER_GROUPS)->choice == 1;
     draft->site->groups.overage = (sso_overage_t)get(draft, SSO_SERVER_GROUP_OVERAGE)->choice;
+    draft->site->groups.elsewhere = get(draft, SSO_SERVER_GROUP_SOURCE)->choice == 1;
     draft->site->groups.graph_url = graph->set ? graph->first : cloud->graph_url;
     site->groups = &draft->site->groups;
     site->graph_url = draft->site->groups.graph_url;
@@ -368,12 +369,12 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     draft.config = sso_config_server(server);
     draft.site = apr_pcalloc(pool, sizeof(*draft.site));
     draft.site->server = server;
-    draft.site->site.claims = draft.config->claims;
     draft.site->site.acrs = draft.config->acrs;
     sso_ctx_init(&draft.ctx, pool, sso_clock_now());
     fill_tenant(&draft);
     fill_client(&draft);
     fill_groups(&draft);
+    sso_draft_people(&draft);
     sso_draft_scopes(&draft);
     sso_draft_credential(&draft);
     fill_origin(&draft);
@@ -385,6 +386,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     sso_draft_database(&draft);
     if (draft.faults == 0) {
         fill_binding(&draft);
+        sso_draft_directory(&draft);
         draft.site->scrub = sso_scrub_make(pool, draft.config->names);
         draft.site->signs = draft.config->signs;
         draft.site->forwards = draft.config->scopes->nelts > 0;

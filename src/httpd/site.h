@@ -2,6 +2,8 @@
 /* The application of one virtual host, made from its configuration: first on paper, then in each process. */
 #pragma once
 
+#include "directory/scim.h"
+#include "flow/directory.h"
 #include "flow/flow.h"
 #include "flow/groups.h"
 #include "httpd/config.h"
@@ -32,6 +34,7 @@ struct sso_site_config_t {
     const sso_template_t *remote_user; /* default of EntraRemoteUser */
     const sso_scrub_t *scrub;
     sso_group_policy_t groups;
+    sso_directory_policy_t directory;
     const char *key_file;
     bool signs;          /* EntraSignedIdentity is on somewhere in it */
     bool forwards;       /* EntraAccessToken stands somewhere in it */
@@ -41,6 +44,9 @@ struct sso_site_config_t {
     void *frontchannel;              /* shared memory of the gate before front-channel logout */
     struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
     apr_time_t ended_turn;           /* when this process kept up with the ended sessions last */
+    sso_scim_t scim;                 /* what site.scim points to; its gate and database join in each process */
+    void *scim_gate;                 /* shared memory of the gate before SCIM */
+    apr_uint32_t scim_warned;        /* hour of the last warning, in each process */
     const server_rec *server;
 };
 

@@ -20,6 +20,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "directory/token.h"
 #include "httpd/log.h"
 
 extern module entra_sso_module;
@@ -141,7 +142,7 @@ void sso_storage_tick(apr_pool_t *pool, server_rec *main_server, apr_time_t *pur
         sso_ctx_t ctx;
         apr_hash_set(done, site->database.source, APR_HASH_KEY_STRING, site);
         sso_log_server_ctx_init(&ctx, pool, s);
-        if (sso_store_purge(&ctx, site->site.store) != SSO_OK) {
+        if (sso_store_purge(&ctx, site->site.store) != SSO_OK || sso_scim_purge(&ctx, site->site.store) != SSO_OK) {
             sso_log_server_fault(s, &ctx);
         } else {
             ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,

@@ -11,6 +11,7 @@
 #include <apr_cstr.h>
 
 #include "base/bytes.h"
+#include "flow/refresh.h"
 #include "flow/renewals.h"
 #include "httpd/log.h"
 
@@ -80,6 +81,26 @@ static void renew(sso_ctx_t *ctx, const sso_site_t *site, sso_visit_t *visit)
     }
 }
 
+/* The directory says something new about the user: it is read here and now, which is rare. False: out. */
+static bool refresh(request_rec *r, sso_ctx_t *ctx, const sso_site_t *site, sso_visit_t *visit)
+{
+    switch (sso_refresh(ctx, site, &visit->record)) {
+    case SSO_REFRESH_NONE:
+        return true;
+    case SSO_REFRESH_DONE:
+        visit->renewed = true;
+        return true;
+    case SSO_REFRESH_LATER:
+        /* The request goes on without what the directory gave; what needs it is refused with this. */
+        visit->late = true;
+        sso_log_fault(r, ctx, NULL);
+        return true;
+    case SSO_REFRESH_OUT:
+        break;
+    }
+    return false;
+}
+
 bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
 {
     if (visit->session == SSO_VISIT_UNKNOWN) {
@@ -91,6 +112,7 @@ bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
                       check_tenant(&ctx, site, visit->record.tid) == SSO_OK;
         if (opened) {
             renew(&ctx, site, visit);
+            opened = refresh(r, &ctx, site, visit);
         }
         visit->session = opened ? SSO_VISIT_SESSION : SSO_VISIT_NO_SESSION;
         visit->fault = ctx.fault;

@@ -24,6 +24,7 @@ typedef struct {
     sso_record_t record;         /* valid with SSO_VISIT_SESSION and SSO_VISIT_BEARER */
     sso_fault_t fault;           /* why there is no session */
     bool renewed;                /* the record is younger than its cookie: Entra was asked in the meantime */
+    bool late;                   /* the directory said something new that could not be read: never kept in a cookie */
     bool touched;                /* a fresh session cookie goes out with this response */
     sso_list_t roles;            /* those of the token and of EntraRole, as of roles_for */
     const sso_dir_config_t *roles_for;

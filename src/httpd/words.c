@@ -56,6 +56,47 @@ const char *sso_words_audiences(apr_pool_t *pool, int argc, const char *const ar
     return wrong;
 }
 
+const char *sso_words_federated(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    apr_array_header_t *audiences = apr_array_make(pool, argc, sizeof(const char *));
+    char *subject = apr_pstrdup(pool, argv[0]);
+    ap_str_tolower(subject);
+    for (int i = 1; i < argc; i++) {
+        if (*argv[i] == '\0' || sso_has_control(argv[i])) {
+            return "an audience is empty or holds a control character";
+        }
+        APR_ARRAY_PUSH(audiences, const char *) = argv[i];
+    }
+    value->first = subject;
+    value->items = audiences;
+    return sso_is_guid(subject) ? NULL
+                                : apr_psprintf(pool,
+                                               "'%s' is no object id; copy \"Object ID\" from the overview of the "
+                                               "enterprise application that provisions",
+                                               argv[0]);
+}
+
+static const char *parse_word(apr_pool_t *pool, const char *text, const char *first, const char *second,
+                              sso_value_t *value)
+{
+    value->choice = apr_cstr_casecmp(text, second) == 0;
+    return value->choice == 1 || apr_cstr_casecmp(text, first) == 0
+               ? NULL
+               : apr_psprintf(pool, "'%s' is unknown; write %s or %s", text, first, second);
+}
+
+const char *sso_words_group_source(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    (void)argc;
+    return parse_word(pool, argv[0], "token", "scim", value);
+}
+
+const char *sso_words_match(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    (void)argc;
+    return parse_word(pool, argv[0], "oid", "upn", value);
+}
+
 const char *sso_words_api(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {
     const sso_api_t *api = NULL;

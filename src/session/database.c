@@ -3,11 +3,8 @@
  * failed is closed and never lent again. */
 #include "session/database.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <apr_dbd.h>
 #include <apr_hash.h>
@@ -23,6 +20,8 @@
 #define AWAY_FOR apr_time_from_sec(1)
 /* How long a caller waits for a connection to come back from another. */
 #define WAIT_FOR apr_time_from_sec(2)
+/* How long a caller waits until the others of this process have written. */
+#define WRITE_WITHIN apr_time_from_sec(5)
 /* Work that failed after this long is not tried a second time. */
 #define RETRY_WITHIN apr_time_from_sec(1)
 
@@ -52,6 +51,8 @@ struct sso_database_t {
     char away_why[SSO_MAX_LOGGED + 1];
     apr_time_t away_until;
     bool probing; /* one caller is finding out whether it is back */
+    bool writing; /* SQLite: a thread of this process is in a transaction */
+    apr_thread_cond_t *written;
 };
 
 /* ---- one connection ---- */
@@ -218,19 +219,22 @@ sso_rc sso_connection_transaction(sso_ctx_t *ctx, sso_connection_t *connection, 
         rc = sso_connection_execute(ctx, connection, "COMMIT");
         connection->ending = rc != SSO_OK;
     }
-    /* Closing is what rolls back. */
-    connection->failed = connection->failed || rc != SSO_OK;
+    if (rc != SSO_OK && !connection->failed) {
+        /* The work itself said no, and every statement was good: there is no need for a new connection. What this may
+         * add to the fault of the work is not told. */
+        (void)!sso_connection_execute(ctx, connection, "ROLLBACK");
+    }
+    /* After a statement that failed, closing is what rolls back. */
     return rc;
 }
 
-/* SECURITY: nobody but the owner reads the file, wherever it lies; SQLite gives its companions the same mode. */
+/* SECURITY: nobody but the owner reads the file, wherever it lies; SQLite gives its companions the same mode. The file
+ * is made without being opened: closing any descriptor of it would drop the locks of all connections of this process,
+ * and another process, when it closes its own, would then take itself for the last one and remove the log in use. */
 static void sqlite_make_file(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, S_IRUSR | S_IWUSR);
-    if (fd >= 0) {
-        close(fd);
-    }
     /* What stands in the way, the driver's own attempt tells. */
+    (void)mknod(path, S_IFREG | S_IRUSR | S_IWUSR, 0);
 }
 
 static sso_rc ignore_row(sso_ctx_t *ctx, const char *const *columns, void *baton)
@@ -442,6 +446,35 @@ static void pool_give(sso_database_t *database, sso_connection_t *connection)
     apr_thread_mutex_unlock(database->mutex);
 }
 
+/* SQLite has one writer, and its driver one mutex for all connections of a process: a thread that waits in it for the
+ * writer keeps that very thread from its COMMIT. So the threads of a process wait here, in front of the driver, and
+ * hold no connection meanwhile. */
+static sso_rc writer_enter(sso_ctx_t *ctx, sso_database_t *database)
+{
+    const apr_time_t began = sso_clock_now();
+    sso_rc rc = SSO_OK;
+    apr_thread_mutex_lock(database->mutex);
+    while (rc == SSO_OK && database->writing) {
+        apr_interval_time_t left = began + WRITE_WITHIN - sso_clock_now();
+        if (left <= 0 || left > WRITE_WITHIN) {
+            rc = sso_fail(ctx, SSO_R_STORE_BUSY, "others of this process have been writing for too long");
+        } else {
+            (void)apr_thread_cond_timedwait(database->written, database->mutex, left);
+        }
+    }
+    database->writing = database->writing || rc == SSO_OK;
+    apr_thread_mutex_unlock(database->mutex);
+    return rc;
+}
+
+static void writer_leave(sso_database_t *database)
+{
+    apr_thread_mutex_lock(database->mutex);
+    database->writing = false;
+    apr_thread_cond_signal(database->written);
+    apr_thread_mutex_unlock(database->mutex);
+}
+
 static sso_rc run_once(sso_ctx_t *ctx, sso_connection_t *connection, bool change, sso_work_fn *work, void *baton)
 {
     return change ? sso_connection_transaction(ctx, connection, work, baton) : work(ctx, connection, baton);
@@ -480,7 +513,15 @@ sso_rc sso_database_read(sso_ctx_t *ctx, sso_database_t *database, sso_work_fn *
 
 sso_rc sso_database_change(sso_ctx_t *ctx, sso_database_t *database, sso_work_fn *work, void *baton)
 {
-    return run(ctx, database, true, work, baton);
+    if (database->pgsql) {
+        return run(ctx, database, true, work, baton);
+    }
+    sso_rc rc = writer_enter(ctx, database);
+    if (rc == SSO_OK) {
+        rc = run(ctx, database, true, work, baton);
+        writer_leave(database);
+    }
+    return rc;
 }
 
 static apr_status_t database_cleanup(void *data)
@@ -506,7 +547,8 @@ sso_rc sso_database_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, c
     database->params = database->pgsql ? sso_source_bounded(pool, params) : apr_pstrdup(pool, params);
     database->ready = ready;
     if (apr_thread_mutex_create(&database->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS ||
-        apr_thread_cond_create(&database->returned, pool) != APR_SUCCESS) {
+        apr_thread_cond_create(&database->returned, pool) != APR_SUCCESS ||
+        apr_thread_cond_create(&database->written, pool) != APR_SUCCESS) {
         return sso_fail(ctx, SSO_R_STORE_AWAY, "no mutex can be made");
     }
     apr_pool_cleanup_register(pool, database, database_cleanup, apr_pool_cleanup_null);

@@ -22,6 +22,11 @@ static void note(const sso_ending_t *ending, const apr_array_header_t *entries, 
     }
 }
 
+void sso_ending_note(const sso_ending_t *ending, const apr_array_header_t *ended, apr_time_t now)
+{
+    note(ending, ended, 0, now);
+}
+
 sso_rc sso_ending_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_which_t *which, const char *cause,
                       const char *actor, apr_array_header_t *ret_ended)
 {

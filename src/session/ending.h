@@ -16,6 +16,10 @@ typedef struct {
 sso_rc sso_ending_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_which_t *which, const char *cause,
                       const char *actor, apr_array_header_t *ret_ended) SSO_MUST_USE;
 
+/* Takes endings that a transaction of somebody else's has written (sso_store_end_within) into this node's table, once
+ * that is committed. */
+void sso_ending_note(const sso_ending_t *ending, const apr_array_header_t *ended, apr_time_t now);
+
 /* Ends the session of record, whatever becomes of the store: here at once; *ret_waits true when the other nodes learn
  * of it only when the store is back. SSO_R_SIGNOUT_LOST when it could be noted nowhere. */
 sso_rc sso_ending_end_one(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_record_t *record, const char *cause,

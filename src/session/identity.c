@@ -35,6 +35,11 @@ bool sso_identity_is_exact(apr_pool_t *pool, const char *text)
     return len > 0 && len <= SSO_MAX_CLAIM_VALUE && text[0] != ' ' && text[len - 1] != ' ' && is_clean(pool, text);
 }
 
+bool sso_identity_is_plain(apr_pool_t *pool, const char *text)
+{
+    return strlen(text) <= SSO_MAX_CLAIM_VALUE && is_clean(pool, text);
+}
+
 static sso_rc fill_display(sso_ctx_t *ctx, const sso_idtoken_t *token, const char *claim, const char **ret_text)
 {
     const char *text = sso_json_get_text(token->claims, claim);
@@ -162,7 +167,7 @@ static const char *scalar_text(sso_ctx_t *ctx, const sso_json_t *value)
 static sso_rc add_scopes(sso_ctx_t *ctx, const char *scp, apr_array_header_t *packed)
 {
     apr_array_header_t *scopes = apr_array_make(ctx->pool, 8, sizeof(const char *));
-    if (strlen(scp) > SSO_MAX_CLAIM_VALUE || !is_clean(ctx->pool, scp)) {
+    if (!sso_identity_is_plain(ctx->pool, scp)) {
         return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "scp is too long or holds control characters");
     }
     for (apr_size_t len; *(scp += strspn(scp, " ")) != '\0'; scp += len) {
@@ -189,7 +194,7 @@ static sso_rc add_claim(sso_ctx_t *ctx, const char *name, const sso_json_t *valu
     apr_array_header_t *texts = apr_array_make(ctx->pool, (int)count + 1, sizeof(const char *));
     for (apr_size_t i = 0; i < count; i++) {
         const char *text = scalar_text(ctx, list ? sso_json_at(value, i) : value);
-        if (text != NULL && (strlen(text) > SSO_MAX_CLAIM_VALUE || !is_clean(ctx->pool, text))) {
+        if (text != NULL && !sso_identity_is_plain(ctx->pool, text)) {
             return sso_fail(ctx, SSO_R_IDENTITY_CLAIM, "%s has a value that is too long or holds control characters",
                             name);
         }

@@ -23,3 +23,5 @@ sso_rc sso_identity_fill_acrs(sso_ctx_t *ctx, const sso_idtoken_t *token, const 
 /* True for a text that may decide something: not empty, no longer than SSO_MAX_CLAIM_VALUE, no outer space and no
  * control character, so that the same text cannot come out of two different ones. */
 bool sso_identity_is_exact(apr_pool_t *pool, const char *text);
+/* True for a text that may be shown and become a header: no longer than SSO_MAX_CLAIM_VALUE, no control character. */
+bool sso_identity_is_plain(apr_pool_t *pool, const char *text);

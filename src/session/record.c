@@ -363,6 +363,23 @@ void sso_claims_add(apr_pool_t *pool, apr_array_header_t *packed, const char *na
     apr_array_cat(packed, values);
 }
 
+void sso_claims_copy(apr_pool_t *pool, const sso_record_t *record, const char *prefix, apr_array_header_t *packed)
+{
+    const sso_list_t *claims = &record->claims;
+    apr_size_t at = 0;
+    const char *name;
+    while ((name = sso_list_next(claims, &at)) != NULL) {
+        apr_int64_t count = values_of(sso_list_next(claims, &at));
+        apr_array_header_t *values = apr_array_make(pool, (int)count + 1, sizeof(const char *));
+        for (apr_int64_t i = 0; i < count; i++) {
+            APR_ARRAY_PUSH(values, const char *) = sso_list_next(claims, &at);
+        }
+        if (strncmp(name, prefix, strlen(prefix)) != 0) {
+            sso_claims_add(pool, packed, name, values);
+        }
+    }
+}
+
 bool sso_record_claim(const sso_record_t *record, const char *name, sso_list_t *ret_values)
 {
     const sso_list_t *claims = &record->claims;

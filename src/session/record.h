@@ -86,5 +86,8 @@ bool sso_record_touch_due(const sso_record_t *record, apr_time_t now, apr_interv
 /* Adds a further claim to packed (const char *), from which sso_list_make makes a record's claims. */
 void sso_claims_add(apr_pool_t *pool, apr_array_header_t *packed, const char *name, const apr_array_header_t *values);
 
+/* Adds the record's further claims to packed, but for those whose name begins with prefix. */
+void sso_claims_copy(apr_pool_t *pool, const sso_record_t *record, const char *prefix, apr_array_header_t *packed);
+
 /* Values of a further claim; false when the session does not hold it. */
 bool sso_record_claim(const sso_record_t *record, const char *name, sso_list_t *ret_values);

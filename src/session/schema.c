@@ -61,6 +61,52 @@ static const char *const step_3[] = {
     NULL,
 };
 
+/* The directory (SCIM). Everything is of one application (app). *_key, email and oid: folded texts, '' for none; ids:
+ * of SCIM, random GUIDs, never used again. touched: the last change that sessions may have to hear of, by the
+ * database's clock. */
+static const char *const step_4[] = {
+    "CREATE TABLE entra_scim_user (id VARCHAR(36) NOT NULL PRIMARY KEY, app VARCHAR(32) NOT NULL, "
+    "user_key TEXT NOT NULL, external_id TEXT NOT NULL, oid VARCHAR(36) NOT NULL, display_key TEXT NOT NULL, "
+    "email TEXT NOT NULL, manager TEXT NOT NULL, active BIGINT NOT NULL, created BIGINT NOT NULL, "
+    "modified BIGINT NOT NULL, version BIGINT NOT NULL, touched BIGINT NOT NULL, disabled_at BIGINT NOT NULL, "
+    "document TEXT NOT NULL)",
+    "CREATE INDEX entra_scim_user_order ON entra_scim_user (app, created, id)",
+    "CREATE INDEX entra_scim_user_key ON entra_scim_user (app, user_key)",
+    "CREATE INDEX entra_scim_user_external_id ON entra_scim_user (app, external_id)",
+    "CREATE INDEX entra_scim_user_oid ON entra_scim_user (app, oid)",
+    "CREATE INDEX entra_scim_user_display_key ON entra_scim_user (app, display_key)",
+    "CREATE INDEX entra_scim_user_email ON entra_scim_user (app, email)",
+    "CREATE INDEX entra_scim_user_manager ON entra_scim_user (app, manager)",
+    "CREATE INDEX entra_scim_user_touched ON entra_scim_user (touched)",
+    "CREATE TABLE entra_scim_group (id VARCHAR(36) NOT NULL PRIMARY KEY, app VARCHAR(32) NOT NULL, "
+    "external_id TEXT NOT NULL, display_key TEXT NOT NULL, display TEXT NOT NULL, created BIGINT NOT NULL, "
+    "modified BIGINT NOT NULL, version BIGINT NOT NULL, document TEXT NOT NULL)",
+    "CREATE INDEX entra_scim_group_order ON entra_scim_group (app, created, id)",
+    "CREATE INDEX entra_scim_group_external_id ON entra_scim_group (app, external_id)",
+    "CREATE INDEX entra_scim_group_display_key ON entra_scim_group (app, display_key)",
+    /* A member is a user or a group. */
+    "CREATE TABLE entra_scim_member (group_id VARCHAR(36) NOT NULL, member_id VARCHAR(36) NOT NULL, "
+    "PRIMARY KEY (group_id, member_id))",
+    "CREATE INDEX entra_scim_member_of ON entra_scim_member (member_id)",
+    /* What one user alone may have: its userName and its object id. A row for each, so that two transactions that want
+     * one wait for each other, and the second sees that it came too late without a failed statement. */
+    "CREATE TABLE entra_scim_unique (app VARCHAR(32) NOT NULL, kind VARCHAR(8) NOT NULL, value TEXT NOT NULL, "
+    "id VARCHAR(36) NOT NULL, PRIMARY KEY (app, kind, value))",
+    /* Who was disabled or deleted, and when: a sign-in that began before is refused, also when the user is back or
+     * gone. who: an object id, or "name:" and the folded user name. */
+    "CREATE TABLE entra_scim_barred (app VARCHAR(32) NOT NULL, who TEXT NOT NULL, id VARCHAR(36) NOT NULL, "
+    "at BIGINT NOT NULL, PRIMARY KEY (app, who))",
+    "CREATE INDEX entra_scim_barred_at ON entra_scim_barred (at)",
+    /* id: the public part of the token; hash: SHA-256 of the whole, hexadecimal. used 0: never. */
+    "CREATE TABLE entra_scim_token (id VARCHAR(16) NOT NULL PRIMARY KEY, app VARCHAR(32) NOT NULL, "
+    "hash VARCHAR(64) NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT NOT NULL)",
+    "CREATE INDEX entra_scim_token_app ON entra_scim_token (app)",
+    "CREATE TABLE entra_scim_audit (at BIGINT NOT NULL, app VARCHAR(32) NOT NULL, actor TEXT NOT NULL, "
+    "what TEXT NOT NULL, resource VARCHAR(36) NOT NULL)",
+    "CREATE INDEX entra_scim_audit_at ON entra_scim_audit (at)",
+    NULL,
+};
+
 typedef struct {
     int least; /* a step that only adds leaves this as it was */
     const char *const *statements;
@@ -71,6 +117,7 @@ static const step_t steps[] = {
     {1, step_1},
     {1, step_2},
     {1, step_3},
+    {1, step_4},
 };
 
 int sso_schema_version(void)

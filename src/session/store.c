@@ -113,12 +113,26 @@ static sso_rc stored_check(sso_ctx_t *ctx, const sso_stored_t *session)
     return rc;
 }
 
-sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session)
+typedef struct {
+    const char *const *args;
+    sso_guard_fn *guard;
+    const void *guard_baton;
+} adding_t;
+
+static sso_rc add_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
     static const sso_statement_t add = {
         "session_add", "INSERT INTO entra_session (" SSO_ROW_COLUMNS ", " SSO_ROW_SEALED ", claim, claimed_until) "
                        "VALUES (%s, %s, %s, %s, %s, %s, CAST(%s AS BIGINT), CAST(%s AS BIGINT), CAST(%s AS BIGINT), "
                        "0, CAST(%s AS BIGINT), %s, %s, %s, '', 0)"};
+    const adding_t *adding = baton;
+    sso_rc rc = adding->guard == NULL ? SSO_OK : adding->guard(ctx, connection, adding->guard_baton);
+    return rc == SSO_OK ? sso_connection_change(ctx, connection, &add, adding->args, NULL) : rc;
+}
+
+sso_rc sso_store_add_if(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session, sso_guard_fn *guard,
+                        const void *baton)
+{
     sso_rc rc = stored_check(ctx, session);
     if (rc != SSO_OK) {
         return rc;
@@ -136,7 +150,13 @@ sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *ses
                           session->refresh,
                           session->identity,
                           session->access};
-    return change(ctx, store, &add, args, NULL);
+    adding_t adding = {args, guard, baton};
+    return sso_database_change(ctx, store->database, add_work, &adding);
+}
+
+sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session)
+{
+    return sso_store_add_if(ctx, store, session, NULL, NULL);
 }
 
 sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session, bool *ret_kept)
@@ -393,8 +413,8 @@ static sso_rc end_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton
     return rc;
 }
 
-sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, const char *cause,
-                     const char *actor, apr_array_header_t *ret_ended)
+static sso_rc ending_make(sso_ctx_t *ctx, const sso_store_which_t *which, const char *cause, const char *actor,
+                          ending_t *ret_ending)
 {
     ending_t ending = {.cause = cause, .actor = actor};
     sso_rc rc = which_check(ctx, which);
@@ -419,7 +439,28 @@ sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t
                     "UPDATE entra_session SET ended = 1, refresh = '', renewed = '', access = '', claim = %s, "
                     "claimed_until = 0 WHERE ",
                     ending.condition.where, NULL);
-    rc = sso_database_change(ctx, store->database, end_work, &ending);
+    *ret_ending = ending;
+    return SSO_OK;
+}
+
+sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, const char *cause,
+                     const char *actor, apr_array_header_t *ret_ended)
+{
+    ending_t ending;
+    sso_rc rc = ending_make(ctx, which, cause, actor, &ending);
+    rc = rc == SSO_OK ? sso_database_change(ctx, store->database, end_work, &ending) : rc;
+    if (rc == SSO_OK) {
+        apr_array_cat(ret_ended, ending.ended);
+    }
+    return rc;
+}
+
+sso_rc sso_store_end_within(sso_ctx_t *ctx, sso_connection_t *connection, const sso_store_which_t *which,
+                            const char *cause, const char *actor, apr_array_header_t *ret_ended)
+{
+    ending_t ending;
+    sso_rc rc = ending_make(ctx, which, cause, actor, &ending);
+    rc = rc == SSO_OK ? end_work(ctx, connection, &ending) : rc;
     if (rc == SSO_OK) {
         apr_array_cat(ret_ended, ending.ended);
     }

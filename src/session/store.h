@@ -7,6 +7,7 @@
 #include <apr_tables.h>
 
 #include "base/result.h"
+#include "session/database.h"
 #include "session/record.h"
 #include "session/source.h"
 
@@ -17,6 +18,10 @@ typedef struct sso_store_t sso_store_t;
  * first use, not here, so that a database that is away now is found when it is back. Errors: SSO_R_STORE_DRIVER. */
 sso_rc sso_store_make(sso_ctx_t *ctx, apr_pool_t *pool, const char *driver, const char *params,
                       sso_store_t **ret_store) SSO_MUST_USE;
+
+/* The connections of a store, for other tables of the same database, and for changes that have to be one transaction
+ * with an ending of sessions. */
+sso_database_t *sso_store_database(const sso_store_t *store);
 
 /* A session as the store has it. Texts are never NULL. */
 typedef struct {
@@ -44,6 +49,10 @@ typedef struct {
 
 /* A new session. Its id must be new. */
 sso_rc sso_store_add(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session) SSO_MUST_USE;
+/* The same, when guard says SSO_OK in the transaction that adds the row; else its error. NULL: no guard. */
+typedef sso_rc sso_guard_fn(sso_ctx_t *ctx, sso_connection_t *connection, const void *baton);
+sso_rc sso_store_add_if(sso_ctx_t *ctx, sso_store_t *store, const sso_stored_t *session, sso_guard_fn *guard,
+                        const void *baton) SSO_MUST_USE;
 /* *ret_found false: no such row. Texts in ctx->pool. */
 sso_rc sso_store_find(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                       sso_stored_t *ret_session, bool *ret_found) SSO_MUST_USE;
@@ -102,6 +111,10 @@ typedef struct {
  */
 sso_rc sso_store_end(sso_ctx_t *ctx, sso_store_t *store, const sso_store_which_t *which, const char *cause,
                      const char *actor, apr_array_header_t *ret_ended) SSO_MUST_USE;
+/* The same as a part of the caller's transaction. ret_ended gets only what this call ended; the work may be called a
+ * second time, so the caller empties it at its beginning. */
+sso_rc sso_store_end_within(sso_ctx_t *ctx, sso_connection_t *connection, const sso_store_which_t *which,
+                            const char *cause, const char *actor, apr_array_header_t *ret_ended) SSO_MUST_USE;
 /* Lists an ended session whose row is not at hand (it was ended while the database was away). */
 sso_rc sso_store_add_ended(sso_ctx_t *ctx, sso_store_t *store, const sso_store_ended_t *ended,
                            const char *cause) SSO_MUST_USE;

@@ -60,8 +60,8 @@ static const char *check_name(apr_pool_t *pool, const char *name)
     if (len == 0 || len > SSO_MAX_CLAIM_NAME) {
         return "a claim's name in %{...} is empty or too long";
     }
-    if (strncmp(name, "scim:", 5) == 0) {
-        return apr_psprintf(pool, "%%{%s} needs the SCIM directory, which this version does not have", name);
+    if (strcmp(name, "scim:") == 0) {
+        return "%{scim:} names no attribute of the directory; write one such as %{scim:department}";
     }
     for (const char *p = name; *p != '\0'; p++) {
         if (!apr_isalnum(*p) && strchr("_.-:/", *p) == NULL) {

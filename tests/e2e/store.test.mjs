@@ -275,7 +275,7 @@ describe('entra-sso', { skip: missing || (existsSync(COMMAND) ? false : 'entra-s
   test('explains itself and refuses what it does not know', () => {
     const help = entraSso(['--help']);
     assert.equal(help.status, 0);
-    for (const word of ['sessions list', 'sessions revoke', 'key rotate', 'key export', '--config', '--state']) assert.ok(help.out.includes(word), word);
+    for (const word of ['sessions list', 'sessions revoke', 'key rotate', 'key export', 'scim-token new', 'scim-token list', 'scim-token revoke', '--config', '--state']) assert.ok(help.out.includes(word), word);
     assert.match(entraSso(['--version']).out, /^entra-sso \d+\.\d+\.\d+\n$/);
     for (const args of [[], ['sessions'], ['sessions', 'sing'], ['sessions', 'list', 'x'], ['--nonsense'], ['sessions', 'list', '--all'], ['key', 'rotate', '--user', 'x'],
       ['sessions', 'revoke'], ['sessions', 'revoke', '--all', '--user', 'x'], ['sessions', 'revoke', '--id', 'abc'], ['sessions', 'revoke', '--id', 'ABCDEF'],
@@ -426,7 +426,7 @@ describe('entra-sso', { skip: missing || (existsSync(COMMAND) ? false : 'entra-s
 describe('PostgreSQL', { skip: missing || noPostgres }, () => {
   test('the unit tests of the store pass on it', { skip: existsSync(path.join(BUILD, 'tests/unit/test_store')) ? false : 'the unit tests are not built' }, () => {
     const postgres = startPostgres();
-    for (const name of ['test_store', 'test_schema', 'test_database']) {
+    for (const name of ['test_store', 'test_schema', 'test_database', 'test_people', 'test_provision', 'test_rows', 'test_members', 'test_listing', 'test_token', 'test_barred', 'test_bulk', 'test_operation', 'test_scim']) {
       const run = spawnSync(path.join(BUILD, 'tests/unit', name), { encoding: 'utf8', env: { ...process.env, ENTRA_TEST_PGSQL: postgres.conninfo, ASAN_OPTIONS: 'detect_leaks=0' } });
       assert.equal(run.status, 0, run.stderr + run.stdout);
     }

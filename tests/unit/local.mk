@@ -8,22 +8,28 @@ UNIT_TESTS = \
 	tests/unit/test_assertion \
 	tests/unit/test_attribute \
 	tests/unit/test_authority \
+	tests/unit/test_barred \
 	tests/unit/test_bearer \
+	tests/unit/test_bulk \
 	tests/unit/test_bytes \
 	tests/unit/test_certificates \
-	tests/unit/test_change \
 	tests/unit/test_challenge \
+	tests/unit/test_change \
 	tests/unit/test_claims \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
+	tests/unit/test_cursor \
 	tests/unit/test_database \
 	tests/unit/test_delta \
+	tests/unit/test_directory \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
+	tests/unit/test_federated \
+	tests/unit/test_federation \
 	tests/unit/test_filter \
 	tests/unit/test_flight \
 	tests/unit/test_fold \
@@ -46,40 +52,51 @@ UNIT_TESTS = \
 	tests/unit/test_listing \
 	tests/unit/test_managed \
 	tests/unit/test_match \
+	tests/unit/test_members \
 	tests/unit/test_memo \
 	tests/unit/test_metadata \
 	tests/unit/test_node \
 	tests/unit/test_oauth \
+	tests/unit/test_operation \
 	tests/unit/test_patch \
-	tests/unit/test_principal \
+	tests/unit/test_people \
 	tests/unit/test_posts \
-	tests/unit/test_projection \
+	tests/unit/test_principal \
 	tests/unit/test_probe \
+	tests/unit/test_projection \
+	tests/unit/test_provision \
 	tests/unit/test_purge \
+	tests/unit/test_question \
 	tests/unit/test_record \
+	tests/unit/test_refresh \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
 	tests/unit/test_resource \
 	tests/unit/test_result \
 	tests/unit/test_rotate \
 	tests/unit/test_row \
+	tests/unit/test_rows \
 	tests/unit/test_schema \
 	tests/unit/test_schemas \
+	tests/unit/test_scim \
 	tests/unit/test_scope \
 	tests/unit/test_seal \
 	tests/unit/test_secret \
+	tests/unit/test_serviceassertion \
 	tests/unit/test_session \
 	tests/unit/test_sharing \
 	tests/unit/test_signin \
 	tests/unit/test_signing \
 	tests/unit/test_signout \
-	tests/unit/test_source \
 	tests/unit/test_silent \
+	tests/unit/test_source \
 	tests/unit/test_state \
 	tests/unit/test_stepup \
 	tests/unit/test_store \
 	tests/unit/test_template \
 	tests/unit/test_tenantwatch \
+	tests/unit/test_token \
+	tests/unit/test_touched \
 	tests/unit/test_url \
 	tests/unit/test_value \
 	tests/unit/test_watch \

@@ -323,6 +323,43 @@ static void test_database_file_is_closed_to_others(void **state)
     }
 }
 
+/* A transaction is open while this process makes one more connection, and another process comes and goes. */
+static sso_rc meet_others(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    bool found;
+    (void)ctx, (void)connection;
+    sso_rc rc = find(baton, 1, &found);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp("python3", "python3", "-c",
+               "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+               "c.execute('SELECT COUNT(*) FROM entra_session').fetchall(); c.close()",
+               database_params, (char *)NULL);
+        _exit(127);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return rc == SSO_OK && WEXITSTATUS(status) == 0 ? SSO_OK : SSO_R_STORE_FAILED;
+}
+
+static void test_database_locks_survive_a_further_connection(void **state)
+{
+    (void)state;
+    struct stat before;
+    struct stat after;
+    if (database_is_pgsql() || system("python3 -c 'import sqlite3' 2>/dev/null") != 0) {
+        skip();
+    }
+    sso_store_t *store = database_store();
+    const char *log = apr_pstrcat(unit_pool, database_params, "-wal", NULL);
+    assert_rc(SSO_OK, add(store, 1));
+    assert_int_equal(stat(log, &before), 0);
+    assert_rc(SSO_OK, sso_database_read(&unit_ctx, sso_store_database(store), meet_others, store));
+    /* Nobody took this process for gone and removed the log that is in use. */
+    assert_int_equal(stat(log, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+}
+
 static void test_database_that_is_no_database_is_refused(void **state)
 {
     (void)state;
@@ -518,6 +555,7 @@ int main(void)
         test_of(test_database_connections_are_bounded),
         test_of(test_database_replaced_file_is_opened_anew),
         test_of(test_database_file_is_closed_to_others),
+        test_of(test_database_locks_survive_a_further_connection),
         test_of(test_database_that_is_no_database_is_refused),
         test_of(test_database_full_disk_refuses_and_reads_on),
         test_of(test_database_no_statement_fails_by_half),

@@ -40,10 +40,11 @@ static void test_keep_new_session_has_a_row(void **state)
 {
     (void)state;
     sso_record_t record = record_of(1);
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"},
+                                   unit_ctx.now));
     assert_string_equal(token_of(&record), "first");
     record = record_of(2);
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}, unit_ctx.now));
     assert_string_equal(token_of(&record), "");
 }
 
@@ -53,8 +54,8 @@ static void test_keep_without_a_store_is_a_fault(void **state)
     sso_record_t record = record_of(1);
     bool kept = true;
     site_world->site.store = NULL;
-    assert_rc(SSO_R_STORE_AWAY,
-              sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
+    assert_rc(SSO_R_STORE_AWAY, sso_keep_new(&unit_ctx, &site_world->site, &record,
+                                             &(sso_tokens_t){.refresh_token = "first"}, unit_ctx.now));
     assert_rc(SSO_R_STORE_AWAY, sso_keep_stronger(&unit_ctx, &site_world->site, &record,
                                                   &(sso_tokens_t){.refresh_token = "first"}, &kept));
 }
@@ -66,7 +67,7 @@ static void test_keep_stronger_takes_the_new_token_and_stops_a_renewal(void **st
     const char *claim = NULL;
     bool kept = false;
     sso_store_t *store = site_world->site.store;
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){NULL}, unit_ctx.now));
     assert_rc(SSO_OK, sso_store_claim(&unit_ctx, store, record.id, unit_ctx.now, SITE_MINUTE, &claim));
     assert_non_null(claim);
     record.sid = "another";
@@ -103,7 +104,8 @@ static void test_keep_stronger_brings_no_ended_session_back(void **state)
     assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "none"},
                                         &kept));
     assert_false(kept);
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"},
+                                   unit_ctx.now));
     assert_rc(SSO_OK, sso_store_end(&unit_ctx, site_world->site.store, &which, "test", "tester", ended));
     kept = true;
     assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &record,
@@ -117,7 +119,8 @@ static void test_keep_stronger_is_of_one_user_and_application(void **state)
     (void)state;
     sso_record_t record = record_of(1);
     bool kept = true;
-    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"}));
+    assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &(sso_tokens_t){.refresh_token = "first"},
+                                   unit_ctx.now));
     sso_record_t other = record;
     other.oid = "22222222-0000-4000-8000-000000000002";
     assert_rc(SSO_OK, sso_keep_stronger(&unit_ctx, &site_world->site, &other,

@@ -125,7 +125,7 @@ static void test_schemas_service_config(void **state)
     (void)state;
     check_no_null(scim_print(config));
     assert_json("{'supported':true}", sso_json_get(config, "patch"));
-    assert_json("{'supported':false,'maxOperations':0,'maxPayloadSize':0}", sso_json_get(config, "bulk"));
+    assert_json("{'supported':true,'maxOperations':100,'maxPayloadSize':1048576}", sso_json_get(config, "bulk"));
     assert_json("{'supported':true,'maxResults':200}", sso_json_get(config, "filter"));
     assert_json("{'supported':false}", sso_json_get(config, "changePassword"));
     assert_json("{'supported':false}", sso_json_get(config, "sort"));
