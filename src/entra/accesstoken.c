@@ -198,18 +198,11 @@ sso_rc sso_accesstoken_check(sso_ctx_t *ctx, const char *issuer, const sso_acces
 sso_rc sso_accesstoken_open(sso_ctx_t *ctx, sso_authority_t *authority, const sso_accesstoken_rules_t *rules,
                             const char *text, sso_accesstoken_t *ret_token, uint32_t *ret_generation)
 {
-    sso_jwt_t jwt;
     const sso_authority_view_t *view;
     const sso_key_t *key;
     const sso_json_t *claims;
     sso_accesstoken_t token;
-    sso_rc rc = sso_jwt_parse(ctx, text, &jwt);
-    if (rc == SSO_OK) {
-        rc = sso_authority_key(ctx, authority, jwt.kid, &view, &key);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_jwt_verify(ctx, &jwt, key->jwk, &claims);
-    }
+    sso_rc rc = sso_claims_open(ctx, authority, text, &view, &key, &claims);
     if (rc == SSO_OK) {
         rc = sso_accesstoken_check(ctx, view->metadata->issuer, rules, claims, &token);
     }

@@ -14,6 +14,17 @@
 /* 9999-12-31T23:59:59Z, the last second that RFC 3339 can print; in microseconds it and a skew fit 64 bits. */
 #define LAST_SECOND INT64_C(253402300799)
 
+sso_rc sso_claims_open(sso_ctx_t *ctx, sso_authority_t *authority, const char *text,
+                       const sso_authority_view_t **ret_view, const sso_key_t **ret_key, const sso_json_t **ret_claims)
+{
+    sso_jwt_t jwt;
+    sso_rc rc = sso_jwt_parse(ctx, text, &jwt);
+    if (rc == SSO_OK) {
+        rc = sso_authority_key(ctx, authority, jwt.kid, ret_view, ret_key);
+    }
+    return rc != SSO_OK ? rc : sso_jwt_verify(ctx, &jwt, (*ret_key)->jwk, ret_claims);
+}
+
 const char *sso_claims_text(const sso_claims_t *claims, const char *name)
 {
     const char *text = sso_json_get_text(claims->claims, name);

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "entra/authority.h"
 
 /* What a refusal is called for one kind of token. */
 typedef struct {
@@ -21,6 +22,12 @@ typedef struct {
     const sso_claims_reasons_t *reasons;
     apr_interval_time_t skew;
 } sso_claims_t;
+
+/* The claims of a compact JWS that one of the authority's keys signed; whose tokens that key may sign, and what the
+ * claims say, is for the caller to judge. Errors: those of sso_jwt_parse, sso_authority_key, sso_jwt_verify. */
+sso_rc sso_claims_open(sso_ctx_t *ctx, sso_authority_t *authority, const char *text,
+                       const sso_authority_view_t **ret_view, const sso_key_t **ret_key,
+                       const sso_json_t **ret_claims) SSO_MUST_USE;
 
 /* A text claim; NULL when absent, empty or of another type. */
 const char *sso_claims_text(const sso_claims_t *claims, const char *name);

@@ -162,18 +162,11 @@ sso_rc sso_idtoken_check(sso_ctx_t *ctx, const char *issuer, const sso_idtoken_r
 sso_rc sso_idtoken_open(sso_ctx_t *ctx, sso_authority_t *authority, const sso_idtoken_rules_t *rules, const char *text,
                         sso_idtoken_t *ret_token)
 {
-    sso_jwt_t jwt;
     const sso_authority_view_t *view;
     const sso_key_t *key;
     const sso_json_t *claims;
     sso_idtoken_t token;
-    sso_rc rc = sso_jwt_parse(ctx, text, &jwt);
-    if (rc == SSO_OK) {
-        rc = sso_authority_key(ctx, authority, jwt.kid, &view, &key);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_jwt_verify(ctx, &jwt, key->jwk, &claims);
-    }
+    sso_rc rc = sso_claims_open(ctx, authority, text, &view, &key, &claims);
     if (rc == SSO_OK) {
         rc = sso_idtoken_check(ctx, view->metadata->issuer, rules, claims, &token);
     }

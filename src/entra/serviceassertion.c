@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "entra/claims.h"
-#include "entra/jwt.h"
 
 /* Whoever sends such an assertion learns one thing: it is not good. The detail is for the log. */
 #define REASON SSO_R_FEDERATED_ASSERTION
@@ -84,18 +83,11 @@ static sso_rc clients_fault(sso_ctx_t *ctx, sso_rc rc)
 sso_rc sso_serviceassertion_open(sso_ctx_t *ctx, sso_authority_t *authority, const sso_serviceassertion_rules_t *rules,
                                  const char *text, apr_time_t *ret_expires)
 {
-    sso_jwt_t jwt;
     const sso_authority_view_t *view;
     const sso_key_t *key;
     const sso_json_t *claims;
     apr_time_t expires;
-    sso_rc rc = sso_jwt_parse(ctx, text, &jwt);
-    if (rc == SSO_OK) {
-        rc = sso_authority_key(ctx, authority, jwt.kid, &view, &key);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_jwt_verify(ctx, &jwt, key->jwk, &claims);
-    }
+    sso_rc rc = sso_claims_open(ctx, authority, text, &view, &key, &claims);
     if (rc == SSO_OK) {
         rc = check(ctx, view->metadata->issuer, rules, claims, &expires);
     }
