@@ -14,8 +14,7 @@ static const char *const documents[] = {
     "\"meta\":{\"lastModified\":\"2026-11-23T15:00:00Z\"},\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:"
     "User\":"
     "{\"manager\":{\"value\":\"7d02\"},\"department\":\"Ops\"}}",
-    "{\"id\":7,\"userName\":null,\"active\":\"True\",\"emails\":{},\"name\":[[[]]],\"groups\":[{\"value\":1.5},null,"
-    "true]}",
+    "{\"id\":7,\"userName\":null,\"active\":\"True\",\"emails\":{},\"name\":[[[]]],\"groups\":[{\"value\":1.5},null]}",
     "{\"id\":\"9\",\"displayName\":\"\xc3\x84rzte\",\"members\":[{\"value\":\"7d01\",\"type\":\"User\"}]}",
 };
 
