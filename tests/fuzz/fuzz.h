@@ -83,6 +83,3 @@ void fuzz_http_init(fuzz_http_t *http, sso_ctx_t *ctx, const uint8_t *data, size
 
 /* The pool that lives as long as the program, for what is made once. */
 apr_pool_t *fuzz_process_pool(void);
-
-/* pool.c: blocks that live now, of all pools. */
-long fuzz_pool_blocks(void);

@@ -31,12 +31,6 @@ typedef struct owner_t {
 
 static owner_t *owners[BUCKETS];
 static bool inside; /* the pool's own record of our cleanup is asked for */
-static long blocks;
-
-long fuzz_pool_blocks(void)
-{
-    return blocks;
-}
 
 static owner_t **bucket_of(const apr_pool_t *pool)
 {
@@ -55,7 +49,6 @@ static apr_status_t owner_free(void *data)
         block_t *block = owner->blocks;
         owner->blocks = block->next;
         free(block);
-        blocks--;
     }
     free(owner);
     return APR_SUCCESS;
@@ -103,7 +96,6 @@ SHIM void *apr_palloc(apr_pool_t *pool, apr_size_t size)
     block_t *block = allocate(sizeof(*block) + size);
     block->next = owner->blocks;
     owner->blocks = block;
-    blocks++;
     return block->start;
 }
 
