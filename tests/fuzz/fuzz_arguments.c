@@ -3,6 +3,7 @@
  * sentence that says why, and an origin that is taken is written as it reads. */
 #include "base/url.h"
 #include "entra/authority.h"
+#include "entra/scope.h"
 #include "flow/bearer.h"
 #include "httpd/kinds.h"
 #include "session/entitle.h"
@@ -72,6 +73,14 @@ static void check_rules(sso_ctx_t *ctx, const apr_array_header_t *words)
     fuzz_check((why == NULL) == (audiences != NULL));
 }
 
+/* One request names no more than all of them. */
+static void check_scopes(sso_ctx_t *ctx, const apr_array_header_t *words)
+{
+    const char *all = sso_scope_of_all(ctx->pool, words);
+    const char *some = sso_scope_of_request(ctx->pool, words);
+    fuzz_check(all != NULL && some != NULL && strlen(some) <= strlen(all));
+}
+
 FUZZ_TARGET(arguments)
 {
     static kind_fn *const kinds[] = {sso_parse_secret,    sso_parse_files,    sso_parse_certificate,
@@ -90,4 +99,5 @@ FUZZ_TARGET(arguments)
     check_origin(ctx, argv[0]);
     check_source(ctx, argv[0]);
     check_rules(ctx, words);
+    check_scopes(ctx, words);
 }
