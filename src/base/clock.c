@@ -130,6 +130,13 @@ const char *sso_time_print(apr_pool_t *pool, apr_time_t when)
                         t.tm_min, t.tm_sec);
 }
 
+static int days_of(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
 bool sso_time_parse(const char *text, apr_time_t *ret_when)
 {
     static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
@@ -154,6 +161,9 @@ bool sso_time_parse(const char *text, apr_time_t *ret_when)
             return false;
         }
     }
+    if (numbers[2] > days_of(numbers[0], numbers[1])) {
+        return false;
+    }
     apr_time_exp_t exploded = {.tm_year = numbers[0] - 1900,
                                .tm_mon = numbers[1] - 1,
                                .tm_mday = numbers[2],
@@ -174,13 +184,6 @@ static int take_digits(const char **p, int count)
         number = number * 10 + (**p - '0');
     }
     return number;
-}
-
-static int days_of(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
 /* One separator, then two digits from 0 to most. */

@@ -312,7 +312,16 @@ static bool asn1_time_get(const ASN1_TIME *when, apr_time_t *ret_when)
     return apr_time_exp_gmt_get(ret_when, &exp) == APR_SUCCESS;
 }
 
-static sso_rc certificate_check(sso_ctx_t *ctx, const X509 *x509, const EVP_PKEY *key)
+/* A damaged file may have the certificate's public numbers beside private ones that sign nothing. */
+static bool is_whole(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *check = EVP_PKEY_CTX_new(key, NULL);
+    bool good = check != NULL && EVP_PKEY_pairwise_check(check) == 1;
+    EVP_PKEY_CTX_free(check);
+    return good;
+}
+
+static sso_rc certificate_check(sso_ctx_t *ctx, const X509 *x509, EVP_PKEY *key)
 {
     /* Not "RSA-PSS": such a key may forbid what PS256 asks for. */
     if (!EVP_PKEY_is_a(key, "RSA")) {
@@ -325,6 +334,9 @@ static sso_rc certificate_check(sso_ctx_t *ctx, const X509 *x509, const EVP_PKEY
     }
     if (X509_check_private_key(x509, key) != 1) {
         return openssl_fail(ctx, SSO_R_CERTIFICATE, "the private key is not the certificate's");
+    }
+    if (!is_whole(key)) {
+        return openssl_fail(ctx, SSO_R_CERTIFICATE, "the private key is damaged");
     }
     return SSO_OK;
 }

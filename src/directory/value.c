@@ -165,6 +165,14 @@ static sso_rc keep_items(sso_ctx_t *ctx, apr_pool_t *pool, const sso_json_t *val
     return SSO_OK;
 }
 
+/* Printed with fewer digits than it has, a number at the edge of what a double can hold is rounded past it, and the
+ * document that it stands in could never be read again. */
+static bool is_at_the_edge(const sso_json_t *value)
+{
+    double number = 0;
+    return sso_json_number(value, &number) && (number > 1.7e308 || number < -1.7e308);
+}
+
 /* As sent, without nulls. It descends, as deep as SSO_MAX_SCIM_VALUE_DEPTH. */
 static sso_rc keep(sso_ctx_t *ctx, apr_pool_t *pool, const sso_json_t *value, int depth, const sso_json_t **ret_value)
 {
@@ -179,6 +187,9 @@ static sso_rc keep(sso_ctx_t *ctx, apr_pool_t *pool, const sso_json_t *value, in
         sso_rc rc = check_text(ctx, NULL, sso_json_text(value));
         *ret_value = rc == SSO_OK ? value : *ret_value;
         return rc;
+    }
+    if (is_at_the_edge(value)) {
+        return refuse(ctx, NULL, "a number that is too large");
     }
     if (type != SSO_JSON_ARRAY && type != SSO_JSON_OBJECT) {
         *ret_value = value;

@@ -286,7 +286,7 @@ static sso_rc form_open(sso_ctx_t *ctx, const sso_site_t *site, const sso_post_k
     apr_size_t len = sso_read_u32(&r);
     const unsigned char *body = sso_read_bytes(&r, len);
     if (!sso_reader_done(&r) || version != FORM_VERSION || strcmp(tid, key->tid) != 0 || strcmp(oid, key->oid) != 0 ||
-        strcmp(origin, site->origin->text) != 0 || ctx->now - kept > SSO_FORM_LIFE || kept > ctx->now + site->skew) {
+        strcmp(origin, site->origin->text) != 0 || kept < ctx->now - SSO_FORM_LIFE || kept > ctx->now + site->skew) {
         return sso_fail(ctx, SSO_R_FORM_GONE, "it is of another version, user, host or time");
     }
     /* The opened data has a NUL behind its end, and the body is its last part. */

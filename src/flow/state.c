@@ -105,7 +105,7 @@ sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, 
     copy_or_fail(&r, state.verifier, sizeof(state.verifier));
     state.return_path = sso_read_text(&r);
     read_wishes(&r, &state.wishes);
-    if (!sso_reader_done(&r) || version != STATE_VERSION || !is_kind(kind)) {
+    if (!sso_reader_done(&r) || version != STATE_VERSION || !is_kind(kind) || state.issued < 0) {
         return sso_fail(ctx, SSO_R_STATE_INVALID, "of another version");
     }
     sso_wipe_later(ctx->pool, data, len);
@@ -152,7 +152,8 @@ bool sso_login_read(sso_ctx_t *ctx, const sso_site_t *site, const sso_cookies_t 
     login.steps = sso_read_u8(&r);
     login.stepped = sso_read_i64(&r);
     copy_or_fail(&r, login.step, sizeof(login.step));
-    if (!sso_reader_done(&r) || version != LOGIN_VERSION) {
+    /* A moment before all is none of ours, and differences of moments have to fit. */
+    if (!sso_reader_done(&r) || version != LOGIN_VERSION || login.since < 0 || login.stepped < 0) {
         return false;
     }
     *ret_login = login;

@@ -21,7 +21,7 @@ formatter() {
 guard() {
     local tool files said
     tool=$(formatter) || skip 'clang-format 14 is not installed'
-    mapfile -t files < <(project_files | grep -E '^((src|tests/unit)/.*\.[ch]|mod_entra_sso\.c)$')
+    mapfile -t files < <(project_files | grep -E '^((src|tests/(unit|fuzz))/.*\.[ch]|mod_entra_sso\.c)$')
     # Its code is 0 with --dry-run whatever it finds; anything else is trouble of its own.
     said=$(printf '%s\n' "${files[@]}" | xargs -n 12 -P "$(nproc)" "$tool" --dry-run --style=file 2>&1) || { echo "$said"; return 1; }
     list_entries "$list" | awk -v list="$list" '

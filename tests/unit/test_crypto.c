@@ -495,6 +495,16 @@ static void test_certificate_one_file_for_both_is_read(void **state)
     }
 }
 
+/* The key with another byte in its first prime: its public numbers, in front, are whole. */
+static const char *damaged(const char *pem)
+{
+    char *copy = apr_pstrdup(unit_pool, pem);
+    char *at = copy + strlen(copy) * 55 / 100;
+    at += *at == '\n' ? 1 : 0;
+    *at = *at == 'A' ? 'B' : 'A';
+    return copy;
+}
+
 static void test_certificate_faulty_input_is_refused(void **state)
 {
     (void)state;
@@ -512,6 +522,7 @@ static void test_certificate_faulty_input_is_refused(void **state)
         {"swapped", good_key, good_cert},
         {"truncated certificate", apr_pstrmemdup(unit_pool, good_cert, strlen(good_cert) / 2), good_key},
         {"truncated key", good_cert, apr_pstrmemdup(unit_pool, good_key, strlen(good_key) / 2)},
+        {"damaged key", good_cert, damaged(good_key)},
         {"another's key", good_cert, key_pem(other_rsa_key, NULL)},
         {"RSA of 1024 bits", cert_pem(small), key_pem(small, NULL)},
         {"elliptic curve", cert_pem(curve), key_pem(curve, NULL)},

@@ -337,6 +337,21 @@ static void test_login_cookie_has_one_size_whatever_is_in_it(void **state)
     assert_in_range(size, 1, 200);
 }
 
+static void test_login_of_a_moment_before_all_is_none(void **state)
+{
+    (void)state;
+    sso_login_t login;
+    sso_login_t got;
+    assert_rc(SSO_OK, sso_login_make(&unit_ctx, &login));
+    login.since = INT64_MIN;
+    assert_false(read_login(value_of(write_login(&login)), &got));
+    login.since = unit_ctx.now;
+    login.stepped = -1;
+    assert_false(read_login(value_of(write_login(&login)), &got));
+    login.stepped = 0;
+    assert_true(read_login(value_of(write_login(&login)), &got));
+}
+
 static void test_login_that_was_written_reads_equal(void **state)
 {
     (void)state;
@@ -520,6 +535,7 @@ int main(void)
         site_test(test_state_of_more_text_than_the_bound_is_refused),
         site_test(test_state_verifier_and_nonce_are_fit_for_a_url),
         site_test(test_login_cookie_has_one_size_whatever_is_in_it),
+        site_test(test_login_of_a_moment_before_all_is_none),
         site_test(test_login_that_was_written_reads_equal),
         site_test(test_login_of_two_browsers_differs),
         site_test(test_login_that_does_not_open_is_as_if_absent),

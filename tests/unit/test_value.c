@@ -79,6 +79,8 @@ static void test_value_of_a_wrong_type_is_refused(void **state)
         {"emails", "[{'value':'a','Value':'b'}]"},
         {"name", "{'givenName':'a','GIVENNAME':'b'}"},
         {"emails", "[{'x':1,'X':2}]"},
+        {"emails", "[{'value':'a','x':1.7976931348623157e308}]"},
+        {"roles", "[{'value':'a','x':-1.7976931348623157e308}]"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
