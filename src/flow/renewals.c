@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include <apr_allocator.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <apr_thread_pool.h>
@@ -254,15 +255,38 @@ static apr_status_t stop(void *data)
     return APR_SUCCESS;
 }
 
+/* SECURITY: memory for several threads. A child of prefork takes no lock over its memory, since it has one thread; ours
+ * would share it with the request, and each could be handed what is the other's. */
+static apr_pool_t *make_pool(apr_pool_t *parent)
+{
+    apr_allocator_t *allocator;
+    apr_pool_t *pool;
+    apr_thread_mutex_t *mutex;
+    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (apr_pool_create_ex(&pool, parent, NULL, allocator) != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return NULL;
+    }
+    apr_allocator_owner_set(allocator, pool);
+    if (apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return NULL;
+    }
+    apr_allocator_mutex_set(allocator, mutex);
+    return pool;
+}
+
 sso_rc sso_renewals_make(sso_ctx_t *ctx, apr_pool_t *pool, int threads, const sso_renewals_observer_t *observer,
                          sso_renewals_t **ret_renewals)
 {
-    apr_pool_t *own;
     apr_pool_t *of_threads;
     if (threads < 1) {
         return sso_fail(ctx, SSO_R_RENEW_THREADS, "%d threads", threads);
     }
-    if (apr_pool_create(&own, pool) != APR_SUCCESS || apr_pool_create(&of_threads, pool) != APR_SUCCESS) {
+    apr_pool_t *own = make_pool(pool);
+    if (own == NULL || apr_pool_create(&of_threads, own) != APR_SUCCESS) {
         return sso_fail(ctx, SSO_R_RENEW_THREADS, "no memory");
     }
     sso_renewals_t *renewals = apr_pcalloc(own, sizeof(*renewals));

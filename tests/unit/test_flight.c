@@ -16,6 +16,8 @@
 
 /* ---- a clock, and what happens while somebody waits ---- */
 
+/* The linker lets apr-util see these, too. */
+#pragma GCC visibility push(default)
 apr_time_t __wrap_sso_clock_now(void);
 apr_status_t __wrap_apr_thread_cond_timedwait(apr_thread_cond_t *cond, apr_thread_mutex_t *mutex,
                                               apr_interval_time_t timeout);
@@ -48,6 +50,8 @@ apr_status_t __wrap_apr_thread_cond_timedwait(apr_thread_cond_t *cond, apr_threa
     apr_thread_mutex_lock(mutex);
     return APR_SUCCESS;
 }
+
+#pragma GCC visibility pop
 
 static sso_flights_t *flights;
 static unsigned char keys[3][SSO_SHA256_BYTES];

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_allocator.h>
 #include <apr_atomic.h>
 #include <apr_thread_proc.h>
 
@@ -16,6 +17,7 @@
 typedef struct {
     volatile apr_uint32_t done[SSO_RENEW_ENDED + 1];
     apr_time_t now;
+    apr_allocator_t *allocator; /* of the pool that the last thread had */
 } seen_t;
 
 static seen_t seen;
@@ -23,6 +25,7 @@ static seen_t seen;
 static void begin(void *baton, const sso_site_t *site, apr_pool_t *pool, sso_ctx_t *ret_ctx)
 {
     (void)site;
+    ((seen_t *)baton)->allocator = apr_pool_allocator_get(pool);
     sso_ctx_init(ret_ctx, pool, ((seen_t *)baton)->now);
 }
 
@@ -47,14 +50,19 @@ static void separate_fake(void)
     site_world->fake->pool = pool;
 }
 
-static sso_renewals_t *renewals_make(void)
+static sso_renewals_t *renewals_make_in(apr_pool_t *pool)
 {
     separate_fake();
     static const sso_renewals_observer_t observer = {&seen, begin, done};
     sso_renewals_t *renewals = NULL;
     memset(&seen, 0, sizeof(seen));
-    assert_rc(SSO_OK, sso_renewals_make(&unit_ctx, unit_pool, 2, &observer, &renewals));
+    assert_rc(SSO_OK, sso_renewals_make(&unit_ctx, pool, 2, &observer, &renewals));
     return renewals;
+}
+
+static sso_renewals_t *renewals_make(void)
+{
+    return renewals_make_in(unit_pool);
 }
 
 static void entra_says(int status, const char *roles)
@@ -100,6 +108,26 @@ static bool ask_until(sso_renewals_t *renewals, sso_record_t *record)
         apr_sleep(apr_time_from_msec(5));
     }
     return false;
+}
+
+/* The pool of a child of prefork takes no lock: a thread that shared its memory would write into a request's. */
+static void test_renewals_share_no_memory_with_the_request(void **state)
+{
+    (void)state;
+    apr_allocator_t *unlocked = NULL;
+    apr_pool_t *child = NULL;
+    assert_int_equal(apr_allocator_create(&unlocked), APR_SUCCESS);
+    assert_int_equal(apr_pool_create_ex(&child, unit_pool, NULL, unlocked), APR_SUCCESS);
+    apr_allocator_owner_set(unlocked, child);
+    sso_renewals_t *renewals = renewals_make_in(child);
+    sso_record_t record = due_session();
+    entra_says(200, "[\"Reader\"]");
+    assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record));
+    wait_for(SSO_RENEWED, 1);
+    assert_non_null(seen.allocator);
+    assert_ptr_not_equal(seen.allocator, unlocked);
+    assert_non_null(apr_allocator_mutex_get(seen.allocator));
+    apr_pool_destroy(child);
 }
 
 static void test_renewals_give_the_result_to_a_later_request(void **state)
@@ -236,6 +264,7 @@ static void test_renewals_of_a_pool_that_ends_wait_for_what_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        site_test(test_renewals_share_no_memory_with_the_request),
         site_test(test_renewals_give_the_result_to_a_later_request),
         site_test(test_renewals_ask_once_for_many_requests),
         site_test(test_renewals_do_not_repeat_what_failed_a_moment_ago),
