@@ -14,7 +14,7 @@ import { headerOf } from './lib/echo.mjs';
 import { hasModule, missing, MPM } from './lib/httpd.mjs';
 import { noPostgres } from './lib/postgres.mjs';
 import { SECRET_PAGE } from './lib/site.mjs';
-import { until } from './lib/wait.mjs';
+import { databaseIsTriedAgain, until } from './lib/wait.mjs';
 
 const noBalancer = ['proxy_balancer', 'lbmethod_byrequests', 'slotmem_shm'].every(hasModule) ? false : 'httpd has no mod_proxy_balancer';
 const skip = missing || noPostgres || noCommand || noClock || noBalancer;
@@ -149,6 +149,7 @@ describe('a cluster', { skip }, () => {
       }
     });
     assert.equal(seen.gone, 0);
+    await databaseIsTriedAgain();
     for (const cookie of cookies) await assertLives(cookie, 'after it');
     // The watch over ended sessions is back as well.
     const browser = await cluster.signedIn();

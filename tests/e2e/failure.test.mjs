@@ -257,7 +257,7 @@ const ROWS = {
   }, noClock],
 
   'a worker process is killed': async () => {
-    const site = await startSite({ backend, processes: MPM === 'prefork' ? 6 : 3, threads: 8, workers: 24, allowLog: [KILLED] });
+    const site = await startSite({ backend, processes: MPM === 'prefork' ? 6 : 3, threads: 8, workers: 24, allowLog: [KILLED, /AH10159: /] });
     const crowd = await crowdOf(site);
     await whileAsking(crowd, async (enough) => {
       for (const pid of site.httpd.children()) {

@@ -13,6 +13,7 @@ import { MARKER, startEcho } from './lib/echo.mjs';
 import { exchange } from './lib/http.mjs';
 import { hasModule, missing, MPM } from './lib/httpd.mjs';
 import { CLIENT, CONTOSO, SECRET_PAGE, entraLines, startSite } from './lib/site.mjs';
+import { until } from './lib/wait.mjs';
 
 const person = (key) => people.find((user) => user.key === key);
 // What JSON can say and a C string cannot hold is refused as a whole; the rest of the hostile name comes through.
@@ -284,6 +285,8 @@ Alias "/dav/" "${s.path('dav')}/"
       await jar.ada.fetch(site.at('/in/http/logged'), { headers: { Cookie: `theme=dark; ${jar.ada.cookies.header(new URL(site.origin), {})}; lang=el` }, credentials: 'omit' });
       await site.httpd.request({ path: '/in/http/logged-nobody' });
       const lines = () => site.httpd.read('logs/identity.log').split('\n');
+      // A line is written after the answer.
+      await until('both lines', () => lines().some((line) => line.endsWith('logged-nobody')) && lines().some((line) => line.endsWith('/in/http/logged')));
       const mine = lines().find((line) => line.endsWith('/in/http/logged'));
       assert.equal(mine, `ada@contoso.example|${person('ada').oid}|${person('ada').oid}@${CONTOSO}|ada@contoso.example|theme=dark; lang=el|/in/http/logged`);
       assert.equal(lines().find((line) => line.endsWith('logged-nobody')), '-|-|-|-|-|/in/http/logged-nobody');

@@ -12,7 +12,7 @@ import { noClock } from './lib/clock.mjs';
 import { headerOf } from './lib/echo.mjs';
 import { missing } from './lib/httpd.mjs';
 import { isCallback, siteConfigtest, startSite } from './lib/site.mjs';
-import { until } from './lib/wait.mjs';
+import { databaseIsTriedAgain, until } from './lib/wait.mjs';
 
 const noSqlite = spawnSync('sqlite3', ['--version']).status === 0 ? false : 'sqlite3 is not installed';
 const skip = missing || noClock || noSqlite;
@@ -364,6 +364,7 @@ describe('forms and their surroundings', { skip }, () => {
     assert.equal(held.hops[0].status, 302);
     renameSync(`${folder}.away`, folder);
     await until('sign-ins work again', async () => (await site.browser().navigate(site.at('/page.html'))).status === 200);
+    await databaseIsTriedAgain();
     assertLost(site, await browser.resume(held));
     await site.stop();
   });

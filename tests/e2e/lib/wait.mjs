@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting for an event with a deadline. Nothing in the tests sleeps for a fixed time.
+// Waiting for an event with a deadline. Nothing in the tests sleeps for a fixed time, unless the time itself is what is promised.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -15,3 +15,6 @@ export async function until(what, probe, { timeout = 10_000, step = STEP } = {})
     await pause(step);
   }
 }
+
+/** After an outage of the database each process leaves it alone for a second (docs/failure.md); then all of them ask again. */
+export const databaseIsTriedAgain = () => pause(1_200);
