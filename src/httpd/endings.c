@@ -23,6 +23,7 @@
 #include "httpd/changes.h"
 #include "httpd/log.h"
 #include "httpd/site.h"
+#include "httpd/tasks.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -111,10 +112,13 @@ static void poll(server_rec *s, const sso_site_t *site, apr_pool_t *pool)
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
     sso_site_config_t *site = data;
-    if (state == AP_WATCHDOG_STATE_RUNNING &&
-        sso_ended_take_turn(site->site.ended, sso_clock_now(), POLL_EVERY, POLL_LOST, &site->ended_turn)) {
+    if (state != AP_WATCHDOG_STATE_RUNNING || !sso_tasks_enter()) {
+        return APR_SUCCESS;
+    }
+    if (sso_ended_take_turn(site->site.ended, sso_clock_now(), POLL_EVERY, POLL_LOST, &site->ended_turn)) {
         poll((server_rec *)(apr_uintptr_t)site->server, &site->site, pool);
     }
+    sso_tasks_leave();
     return APR_SUCCESS;
 }
 

@@ -29,6 +29,7 @@
 #include "httpd/site.h"
 #include "httpd/provisioning.h"
 #include "httpd/storage.h"
+#include "httpd/tasks.h"
 #include "httpd/watching.h"
 
 extern module entra_sso_module;
@@ -111,7 +112,7 @@ static bool make_gate(apr_pool_t *pconf)
 /* The watchdog's singleton: one process of the node does this, and another takes over when it goes. */
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
-    if (state != AP_WATCHDOG_STATE_RUNNING) {
+    if (state != AP_WATCHDOG_STATE_RUNNING || !sso_tasks_enter()) {
         return APR_SUCCESS;
     }
     apr_hash_t *done = apr_hash_make(pool);
@@ -129,6 +130,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
         }
     }
     sso_storage_tick(pool, data, &node->purge_due);
+    sso_tasks_leave();
     return APR_SUCCESS;
 }
 
@@ -222,6 +224,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
     if (node == NULL) {
         return;
     }
+    sso_tasks_begin(pchild, main_server);
     sso_storage_child_init(pchild, main_server);
     sso_memo_t *memo = make_memo(pchild, main_server);
     sso_changes_begin(pchild, main_server, memo);
