@@ -9,10 +9,8 @@
 
 #include <ap_mpm.h>
 #include <http_log.h>
-#include <mod_watchdog.h>
 
 #include <apr_hash.h>
-#include <apr_optional.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
 
@@ -109,28 +107,12 @@ static void poll(server_rec *s, const sso_site_t *site, apr_pool_t *pool)
 
 /* In every process, and one of them polls. mod_watchdog's singleton would not do: when its process goes, the next one
  * waits for ten seconds. */
-static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+static void keep_up(void *data, apr_pool_t *pool)
 {
     sso_site_config_t *site = data;
-    if (state != AP_WATCHDOG_STATE_RUNNING || !sso_tasks_enter()) {
-        return APR_SUCCESS;
-    }
     if (sso_ended_take_turn(site->site.ended, sso_clock_now(), POLL_EVERY, POLL_LOST, &site->ended_turn)) {
         poll((server_rec *)(apr_uintptr_t)site->server, &site->site, pool);
     }
-    sso_tasks_leave();
-    return APR_SUCCESS;
-}
-
-static bool start_watchdog(apr_pool_t *pconf, sso_site_config_t *site, int number)
-{
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    ap_watchdog_t *watchdog = NULL;
-    return get_instance != NULL && register_callback != NULL &&
-           get_instance(&watchdog, apr_psprintf(pconf, "_entra_sso_ended_%d_", number), 0, 0, pconf) == APR_SUCCESS &&
-           register_callback(watchdog, LOOK_EVERY, site, tick) == APR_SUCCESS;
 }
 
 /* ---- beginnings ---- */
@@ -176,7 +158,8 @@ bool sso_endings_watch(apr_pool_t *pconf, server_rec *main_server)
             continue;
         }
         apr_hash_set(watched, site->database.source, APR_HASH_KEY_STRING, site);
-        if (!start_watchdog(pconf, site, (int)apr_hash_count(watched))) {
+        const char *name = apr_psprintf(pconf, "_entra_sso_ended_%u_", apr_hash_count(watched));
+        if (!sso_tasks_add(pconf, name, false, LOOK_EVERY, keep_up, site)) {
             return false;
         }
     }

@@ -10,10 +10,8 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
-#include <mod_watchdog.h>
 
 #include <apr_hash.h>
-#include <apr_optional.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
 
@@ -35,7 +33,7 @@
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
 
-#define WATCHDOG_NAME "_entra_sso_"
+#define TASK_NAME "_entra_sso_"
 #define AUTHORITIES_KEY "entra_sso: authorities"
 
 /* What post_config hands to the processes of one generation. Lives in pconf; the processes inherit it by fork. */
@@ -110,11 +108,8 @@ static bool make_gate(apr_pool_t *pconf)
 }
 
 /* The watchdog's singleton: one process of the node does this, and another takes over when it goes. */
-static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+static void refresh(void *data, apr_pool_t *pool)
 {
-    if (state != AP_WATCHDOG_STATE_RUNNING || !sso_tasks_enter()) {
-        return APR_SUCCESS;
-    }
     apr_hash_t *done = apr_hash_make(pool);
     for (server_rec *s = data; s != NULL; s = s->next) {
         const sso_site_config_t *site = sso_config_server(s)->site;
@@ -130,19 +125,6 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
         }
     }
     sso_storage_tick(pool, data, &node->purge_due);
-    sso_tasks_leave();
-    return APR_SUCCESS;
-}
-
-static bool start_watchdog(apr_pool_t *pconf, server_rec *main_server)
-{
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    ap_watchdog_t *watchdog = NULL;
-    return get_instance != NULL && register_callback != NULL &&
-           get_instance(&watchdog, WATCHDOG_NAME, 0, 1, pconf) == APR_SUCCESS &&
-           register_callback(watchdog, apr_time_from_sec(1), main_server, tick) == APR_SUCCESS;
 }
 
 static bool has_sites(server_rec *main_server)
@@ -176,8 +158,8 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (!sso_renewal_begin(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (!start_watchdog(pconf, main_server) || !sso_endings_watch(pconf, main_server) ||
-        !sso_watching_start(pconf, main_server)) {
+    if (!sso_tasks_add(pconf, TASK_NAME, true, apr_time_from_sec(1), refresh, main_server) ||
+        !sso_endings_watch(pconf, main_server) || !sso_watching_start(pconf, main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server, "ENTRA2013: mod_watchdog does not take our task");
         return HTTP_INTERNAL_SERVER_ERROR;
     }

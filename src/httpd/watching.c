@@ -7,16 +7,15 @@
 #include "httpd/watching.h"
 
 #include <http_log.h>
-#include <mod_watchdog.h>
 
 #include <apr_hash.h>
-#include <apr_optional.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
 #include "flow/tenantwatch.h"
 #include "httpd/log.h"
 #include "httpd/site.h"
+#include "httpd/tasks.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -80,15 +79,15 @@ static void tell(const sso_ctx_t *ctx, sso_watching_t *watching, const sso_tenan
 /* ---- in the watchdog's thread ---- */
 
 /* The watchdog's singleton: one process of the node does this, and another takes over when it goes. */
-static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+static void take_turn(void *data, apr_pool_t *pool)
 {
     sso_watching_t *watching = data;
     apr_time_t now = sso_clock_now();
     sso_tenantwatch_news_t news;
     sso_ctx_t ctx;
     bool set_back = watching->next > now + watching->every + SSO_WATCH_LATENESS;
-    if (state != AP_WATCHDOG_STATE_RUNNING || watching->watch == NULL || (now < watching->next && !set_back)) {
-        return APR_SUCCESS;
+    if (watching->watch == NULL || (now < watching->next && !set_back)) {
+        return;
     }
     sso_log_server_ctx_init(&ctx, pool, watching->server);
     ctx.background = true;
@@ -99,21 +98,9 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     }
     tell(&ctx, watching, &news);
     watching->next = now + (news.wait > 0 ? news.wait : 0);
-    return APR_SUCCESS;
 }
 
 /* ---- beginnings ---- */
-
-static bool start_watchdog(apr_pool_t *pconf, sso_watching_t *watching, int number)
-{
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    ap_watchdog_t *watchdog = NULL;
-    return get_instance != NULL && register_callback != NULL &&
-           get_instance(&watchdog, apr_psprintf(pconf, "_entra_sso_watch_%d_", number), 0, 1, pconf) == APR_SUCCESS &&
-           register_callback(watchdog, LOOK_EVERY, watching, tick) == APR_SUCCESS;
-}
 
 /* Sites with equal keys have the same users to watch, in the same database. */
 static const char *key_of(apr_pool_t *pool, const sso_site_config_t *site)
@@ -142,7 +129,8 @@ bool sso_watching_start(apr_pool_t *pconf, server_rec *main_server)
         site->watching->server = s;
         site->watching->every = site->site.watch;
         apr_hash_set(known, key, APR_HASH_KEY_STRING, site);
-        if (!start_watchdog(pconf, site->watching, (int)apr_hash_count(known))) {
+        const char *name = apr_psprintf(pconf, "_entra_sso_watch_%u_", apr_hash_count(known));
+        if (!sso_tasks_add(pconf, name, true, LOOK_EVERY, take_turn, site->watching)) {
             return false;
         }
     }

@@ -12,6 +12,5 @@ bool sso_watching_start(apr_pool_t *pconf, server_rec *main_server);
 
 /* In each process, once its sites have store and authority. */
 void sso_watching_begin(apr_pool_t *pchild, server_rec *main_server);
-/* In each process, after mod_watchdog has started its threads: at the process's end the turns are told to stop before
- * these threads are waited for. */
+/* In each process, after everything else: at the process's end turns are told to stop before they are waited for. */
 void sso_watching_ready(apr_pool_t *pchild, server_rec *main_server);
