@@ -307,7 +307,11 @@ sso_rc sso_tenantwatch_turn(sso_ctx_t *ctx, sso_tenantwatch_t *watch, sso_tenant
         return SSO_OK;
     }
     ret_news->ours = true;
-    (void)!ask(ctx, &turn, row.link);
+    if (ask(ctx, &turn, row.link) != SSO_OK && apr_atomic_read32(&watch->stopped) != 0) {
+        /* Broken off by the end of the process: no fault of Graph's, and another process goes on at once. */
+        sso_fault_clear(ctx);
+        ret_news->ours = false;
+    }
     give_back(ctx, &turn, row.claim);
     return ctx->fault.rc;
 }

@@ -24,7 +24,7 @@ typedef struct {
 
 /* What a turn did. */
 typedef struct {
-    bool ours;       /* it was this node's turn, and Graph was asked */
+    bool ours;       /* it was this node's turn, and Graph was asked to the end of it */
     bool restarted;  /* what was known of the last turn was of no use: all users are read anew */
     bool enumerated; /* all users of the tenant have been read, for the first time or anew */
     int pages;
@@ -37,7 +37,8 @@ typedef struct {
 /* A watch for the tenant of site, in pool. Makes no call. Sites of one tenant, client, Graph and database share one. */
 sso_tenantwatch_t *sso_tenantwatch_make(apr_pool_t *pool, const sso_site_t *site);
 
-/* The process is about to end: a turn under way begins no further page. Of any thread. */
+/* The process is about to end: a turn under way begins no further page, and a call that breaks off
+ * is no fault. Of any thread. */
 void sso_tenantwatch_stop(sso_tenantwatch_t *watch);
 
 /* One turn, if it is this node's: as many pages as one turn may read, the sessions of whom they name, and where to go

@@ -263,6 +263,22 @@ static void test_tenantwatch_stops_between_two_pages(void **state)
     assert_int_equal(asked(), 2);
 }
 
+static void test_tenantwatch_call_broken_off_by_the_end_is_no_fault(void **state)
+{
+    (void)state;
+    sso_tenantwatch_news_t news;
+    stopping = watch_of_site();
+    fake_http_broken(site_world->fake, DELTA, SSO_R_HTTP_FAILED);
+    assert_rc(SSO_R_HTTP_FAILED, turn(stopping, &news));
+    assert_true(news.ours);
+    let_pass();
+    site_world->fake->during = stop;
+    assert_rc(SSO_OK, turn(stopping, &news));
+    assert_int_equal(asked(), 2);
+    assert_false(news.ours);
+    assert_int_equal(news.wait, 0);
+}
+
 static void test_tenantwatch_failure_keeps_what_was_reached(void **state)
 {
     static const struct {
@@ -432,6 +448,7 @@ int main(void)
         site_test(test_tenantwatch_follows_pages_and_then_the_changes),
         site_test(test_tenantwatch_large_tenant_goes_on_in_the_next_turn),
         site_test(test_tenantwatch_stops_between_two_pages),
+        site_test(test_tenantwatch_call_broken_off_by_the_end_is_no_fault),
         site_test(test_tenantwatch_failure_keeps_what_was_reached),
         site_test(test_tenantwatch_expired_link_begins_anew_once),
         site_test(test_tenantwatch_link_of_the_database_leads_nowhere_else),
