@@ -4,49 +4,22 @@
 
 #include "httpd/changes.h"
 
-#include <string.h>
-
 #include <http_config.h>
 #include <http_log.h>
 
 #include <apr_hash.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 
 #include "flow/refresh.h"
 #include "httpd/log.h"
+#include "httpd/shared.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
 
-#define TABLES_KEY "entra_sso: " SSO_TOUCHED_FORM
-
 /* SECURITY: as with ended sessions, what is known stays known over a reload, also when the database is away then: the
  * memory belongs to the whole run of httpd. */
-static apr_hash_t *kept_tables(apr_pool_t *process_pool)
-{
-    void *kept = NULL;
-    apr_pool_userdata_get(&kept, TABLES_KEY, process_pool);
-    if (kept == NULL) {
-        kept = apr_hash_make(process_pool);
-        /* Not setn: httpd unloads the module between two configurations, and the key's text with it. */
-        apr_pool_userdata_set(kept, TABLES_KEY, apr_pool_cleanup_null, process_pool);
-    }
-    return kept;
-}
-
-static sso_touched_t *table_of(const char *database, apr_pool_t *process_pool)
-{
-    apr_hash_t *kept = kept_tables(process_pool);
-    sso_touched_t *table = apr_hash_get(kept, database, APR_HASH_KEY_STRING);
-    apr_shm_t *shm;
-    /* Anonymous memory is zeroed, and takes no room until it is used. */
-    if (table == NULL && apr_shm_create(&shm, sso_touched_size(), NULL, process_pool) == APR_SUCCESS) {
-        table = apr_shm_baseaddr_get(shm);
-        apr_hash_set(kept, apr_pstrdup(process_pool, database), APR_HASH_KEY_STRING, table);
-    }
-    return table;
-}
+#define TABLES "entra_sso: " SSO_TOUCHED_FORM
 
 bool sso_changes_share(server_rec *main_server)
 {
@@ -54,7 +27,8 @@ bool sso_changes_share(server_rec *main_server)
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         const sso_site_config_t *site = sso_config_server(s)->site;
         if (site != NULL && site->site.directory != NULL) {
-            sso_touched_t *table = table_of(site->database.source, main_server->process->pool);
+            sso_touched_t *table =
+                sso_shared_entry(main_server->process->pool, TABLES, site->database.source, sso_touched_size());
             if (table == NULL) {
                 return false;
             }

@@ -7,11 +7,9 @@
 
 #include <string.h>
 
-#include <ap_mpm.h>
 #include <http_log.h>
 
 #include <apr_hash.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
@@ -20,6 +18,7 @@
 #include "base/limits.h"
 #include "httpd/changes.h"
 #include "httpd/log.h"
+#include "httpd/shared.h"
 #include "httpd/site.h"
 #include "httpd/tasks.h"
 
@@ -31,41 +30,9 @@ APLOG_USE_MODULE(entra_sso);
 /* Also when the process that polled was killed: so long it may stay away, before another does it. */
 #define POLL_LOST apr_time_from_msec(1400)
 #define LOOK_EVERY apr_time_from_msec(200)
-#define TABLES_KEY "entra_sso: " SSO_ENDED_FORM
-
-/* Anonymous memory is zeroed, and takes no room until it is used. */
-static void *make_shared(apr_pool_t *pool, apr_size_t size)
-{
-    apr_shm_t *shm;
-    return apr_shm_create(&shm, size, NULL, pool) == APR_SUCCESS ? apr_shm_baseaddr_get(shm) : NULL;
-}
-
 /* SECURITY: what has ended stays ended over a reload, also when the database is away then: the memory belongs to the
  * whole run of httpd. */
-static apr_hash_t *kept_tables(apr_pool_t *process_pool)
-{
-    void *kept = NULL;
-    apr_pool_userdata_get(&kept, TABLES_KEY, process_pool);
-    if (kept == NULL) {
-        kept = apr_hash_make(process_pool);
-        /* Not setn: httpd unloads the module between two configurations, and the key's text with it. */
-        apr_pool_userdata_set(kept, TABLES_KEY, apr_pool_cleanup_null, process_pool);
-    }
-    return kept;
-}
-
-static sso_ended_t *table_of(const char *database, apr_pool_t *process_pool)
-{
-    apr_hash_t *kept = kept_tables(process_pool);
-    sso_ended_t *table = apr_hash_get(kept, database, APR_HASH_KEY_STRING);
-    if (table == NULL) {
-        table = make_shared(process_pool, sso_ended_size());
-        if (table != NULL) {
-            apr_hash_set(kept, apr_pstrdup(process_pool, database), APR_HASH_KEY_STRING, table);
-        }
-    }
-    return table;
-}
+#define TABLES "entra_sso: " SSO_ENDED_FORM
 
 /* ---- keeping up ---- */
 
@@ -117,28 +84,16 @@ static void keep_up(void *data, apr_pool_t *pool)
 
 /* ---- beginnings ---- */
 
-static void *make_frontchannel(apr_pool_t *pconf)
-{
-    int processes = 1;
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
-    /* Twice, since the processes of two generations live side by side during a graceful restart. */
-    int slots = 2 * (processes > 0 ? processes : 1);
-    void *memory = make_shared(pconf, sso_gate_shared_size(slots));
-    if (memory != NULL) {
-        sso_gate_shared_init(memory, slots, SSO_MAX_FRONTCHANNEL);
-    }
-    return memory;
-}
-
 bool sso_endings_share(apr_pool_t *pconf, server_rec *main_server)
 {
-    void *frontchannel = make_frontchannel(pconf);
+    void *frontchannel = sso_shared_gate(pconf, SSO_MAX_FRONTCHANNEL);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         sso_site_config_t *site = sso_config_server(s)->site;
         if (site == NULL) {
             continue;
         }
-        sso_ended_t *ended = table_of(site->database.source, main_server->process->pool);
+        sso_ended_t *ended =
+            sso_shared_entry(main_server->process->pool, TABLES, site->database.source, sso_ended_size());
         if (frontchannel == NULL || ended == NULL) {
             return false;
         }

@@ -6,13 +6,11 @@
 
 #include <string.h>
 
-#include <ap_mpm.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 
 #include <apr_atomic.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
@@ -20,6 +18,7 @@
 #include "base/limits.h"
 #include "directory/scim.h"
 #include "httpd/log.h"
+#include "httpd/shared.h"
 #include "httpd/site.h"
 
 extern module entra_sso_module;
@@ -32,22 +31,16 @@ APLOG_USE_MODULE(entra_sso);
 bool sso_provisioning_share(apr_pool_t *pconf, server_rec *main_server)
 {
     void *gate = NULL;
-    int processes = 1;
-    apr_shm_t *shm;
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
-    /* Twice, since the processes of two generations live side by side during a graceful restart. */
-    int slots = 2 * (processes > 0 ? processes : 1);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         sso_site_config_t *site = sso_config_server(s)->site;
         if (site == NULL || site->site.scim == NULL) {
             continue;
         }
         if (gate == NULL) {
-            if (apr_shm_create(&shm, sso_gate_shared_size(slots), NULL, pconf) != APR_SUCCESS) {
+            gate = sso_shared_gate(pconf, SSO_MAX_SCIM_REQUESTS);
+            if (gate == NULL) {
                 return false;
             }
-            gate = apr_shm_baseaddr_get(shm);
-            sso_gate_shared_init(gate, slots, SSO_MAX_SCIM_REQUESTS);
         }
         site->scim_gate = gate;
     }

@@ -11,7 +11,6 @@
 #include <http_log.h>
 
 #include <apr_hash.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
@@ -21,13 +20,14 @@
 #include "base/watch.h"
 #include "entra/secret.h"
 #include "httpd/log.h"
+#include "httpd/shared.h"
 #include "httpd/site.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
 
 /* Memory of another layout, after an upgrade of the module and a reload, is not found under this name. */
-#define KEPT_KEY "entra_sso: handed over, layout 1"
+#define KEPT "entra_sso: handed over, layout 1"
 #define A_DAY apr_time_from_sec(24 * 3600)
 
 /* One hand-over, of the whole run of httpd: a certificate's predecessor outlives a reload. No pointer into the module.
@@ -70,27 +70,14 @@ void sso_renewal_end(void)
     renewal = NULL;
 }
 
-static apr_hash_t *kept_of_run(apr_pool_t *process_pool)
-{
-    void *kept = NULL;
-    apr_pool_userdata_get(&kept, KEPT_KEY, process_pool);
-    if (kept == NULL) {
-        kept = apr_hash_make(process_pool);
-        /* Not setn: httpd unloads the module between two configurations, and the key's text with it. */
-        apr_pool_userdata_set(kept, KEPT_KEY, apr_pool_cleanup_null, process_pool);
-    }
-    return kept;
-}
-
 static kept_t *kept_make(apr_pool_t *process_pool)
 {
-    apr_shm_t *shm;
-    if (apr_shm_create(&shm, sso_handoff_size(), NULL, process_pool) != APR_SUCCESS) {
+    void *memory = sso_shared_make(process_pool, sso_handoff_size());
+    if (memory == NULL) {
         return NULL;
     }
     kept_t *kept = apr_pcalloc(process_pool, sizeof(*kept));
-    kept->handoff = apr_shm_baseaddr_get(shm);
-    memset(kept->handoff, 0, sso_handoff_size());
+    kept->handoff = memory;
     return kept;
 }
 
@@ -237,7 +224,7 @@ bool sso_renewal_begin(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_se
 {
     renewal = apr_pcalloc(pconf, sizeof(*renewal));
     renewal->by_name = apr_hash_make(pconf);
-    renewal->kept = kept_of_run(main_server->process->pool);
+    renewal->kept = sso_shared_table(main_server->process->pool, KEPT);
     for (apr_hash_index_t *i = apr_hash_first(ptemp, renewal->kept); i != NULL; i = apr_hash_next(i)) {
         void *value;
         apr_hash_this(i, NULL, NULL, &value);

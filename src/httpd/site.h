@@ -31,6 +31,7 @@ struct sso_site_config_t {
     sso_authority_config_t authority;
     sso_http_policy_t policy;
     const char *authority_key;         /* equal for virtual hosts that share one authority */
+    void *authority_shared;            /* its memory on the node */
     const sso_template_t *remote_user; /* default of EntraRemoteUser */
     const sso_scrub_t *scrub;
     sso_group_policy_t groups;

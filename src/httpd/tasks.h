@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What mod_watchdog's threads do for this module. These threads outlive the pool of their child, so a task is let in
  * only while that pool lives. */
-#ifndef SSO_HTTPD_TASKS_H
-#define SSO_HTTPD_TASKS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ bool sso_tasks_add(apr_pool_t *pconf, const char *name, bool singleton, apr_inte
 /* In a new child, before anything that tasks use is made in pchild: turns under way are waited for before pchild ends.
  */
 void sso_tasks_begin(apr_pool_t *pchild, server_rec *main_server);
-
-#endif
