@@ -360,6 +360,7 @@ static const struct {
     {CURLE_SSL_CERTPROBLEM, SSO_R_HTTP_TLS},
     {CURLE_SSL_CIPHER, SSO_R_HTTP_TLS},
     {CURLE_SSL_ISSUER_ERROR, SSO_R_HTTP_TLS},
+    {CURLE_ABORTED_BY_CALLBACK, SSO_R_HTTP_ENDING},
     {CURLE_OPERATION_TIMEDOUT, SSO_R_HTTP_TIMEOUT},
     {CURLE_FILESIZE_EXCEEDED, SSO_R_HTTP_SIZE},
 };
@@ -425,7 +426,7 @@ static sso_rc call_perform(client_t *client, call_t *call, struct curl_slist *he
                            sso_http_response_t *ret_response)
 {
     if (atomic_load_explicit(&client->stopped, memory_order_relaxed)) {
-        return sso_fail(call->ctx, SSO_R_HTTP_FAILED, "%s: this process is ending", call->host);
+        return sso_fail(call->ctx, SSO_R_HTTP_ENDING, "%s", call->host);
     }
     call->easy = handle_take(client);
     if (!call->easy) {

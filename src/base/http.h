@@ -36,8 +36,8 @@ typedef struct {
 } sso_http_response_t;
 
 /* A struct of functions, so that tests put their own in. perform: SSO_OK for any HTTP status; errors
- * SSO_R_HTTP_CONNECT, _TLS, _TIMEOUT, _SIZE, _BUSY (the gate is full), _FAILED. Redirects are not followed, cookies not
- * kept, no Origin sent. */
+ * SSO_R_HTTP_CONNECT, _TLS, _TIMEOUT, _SIZE, _BUSY (the gate is full), _ENDING (sso_http_stop), _FAILED. Redirects are
+ * not followed, cookies not kept, no Origin sent. */
 typedef struct sso_http_t {
     sso_rc (*perform)(struct sso_http_t *http, sso_ctx_t *ctx, const sso_http_request_t *request,
                       sso_http_response_t *ret_response);
@@ -54,6 +54,6 @@ static inline sso_rc SSO_MUST_USE sso_http_perform(sso_http_t *http, sso_ctx_t *
  * for all threads. Once a process. */
 sso_rc sso_http_make(sso_ctx_t *ctx, apr_pool_t *pool, sso_gate_t *gate, sso_http_t **ret_http) SSO_MUST_USE;
 
-/* The process is about to end: calls in flight fail within a second or so, new ones at once, with SSO_R_HTTP_FAILED. Of
+/* The process is about to end: calls in flight fail within a second or so, new ones at once, with SSO_R_HTTP_ENDING. Of
  * what sso_http_make gave. */
 void sso_http_stop(sso_http_t *http);

@@ -9,7 +9,7 @@ import { Browser, formsOf, linksOf } from './lib/browser.mjs';
 import { noClock } from './lib/clock.mjs';
 import { CookieJar } from './lib/cookies.mjs';
 import { headerOf, makeFrame, startEcho } from './lib/echo.mjs';
-import { configtest, MPM, startHttpd, tryStart } from './lib/httpd.mjs';
+import { configtest, isClosingDeath, MPM, startHttpd, tryStart } from './lib/httpd.mjs';
 import { build, Connection, exchange } from './lib/http.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -40,6 +40,21 @@ test('a server of its own answers, reloads, restarts and ends', async () => {
   const { pid } = server;
   await server.stop();
   assert.throws(() => process.kill(pid, 0), 'the process has gone');
+});
+
+test("a death of the MPM's own is told from any other", () => {
+  const frames = (...places) => places.map((place, i) => `    #${i} 0x7f4eed9bc180 ${place}`).join('\n');
+  const report = (thread, stack) => `==1==ERROR: AddressSanitizer: SEGV on unknown address 0x7f4eea8680a8 (pc 0x1 bp 0x2 sp 0x3 ${thread})\n${stack}\n`;
+  const start = ['in ap_run_mpm (/usr/sbin/apache2+0x4384f)', 'in main (/usr/sbin/apache2+0x3b1c1)'];
+  const mpm = ' (/usr/lib/apache2/modules/mod_mpm_event.so+0x606b)';
+  const read = 'in apr_os_sock_get (/lib/libapr-1.so.0+0x28180)';
+  const own = report('T0', frames(read, mpm, mpm, ...start));
+  assert.equal(isClosingDeath(own), true);
+  assert.equal(isClosingDeath(own + own), false, 'one report');
+  assert.equal(isClosingDeath(report('T7', frames(read, mpm, ...start))), false, 'the main thread');
+  assert.equal(isClosingDeath(report('T0', frames(read, mpm, 'in sso_hook_handler (mod_entra_sso.so+0x1)', mpm, ...start))), false, 'the MPM alone');
+  assert.equal(isClosingDeath(report('T0', frames('in apr_socket_close (/lib/libapr-1.so.0+0x2)', mpm, ...start))), false, 'another place');
+  assert.equal(isClosingDeath(own.replace('SEGV', 'heap-use-after-free')), false, 'another fault');
 });
 
 test('two servers started at once have a port each', async () => {

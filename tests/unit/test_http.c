@@ -601,12 +601,12 @@ static void test_http_stopped_client_ends_its_calls(void **state)
     pthread_t stopper;
     apr_time_t began = apr_time_now();
     assert_int_equal(pthread_create(&stopper, NULL, stop_soon, http), 0);
-    assert_fails(SSO_R_HTTP_FAILED, http, &request);
+    assert_fails(SSO_R_HTTP_ENDING, http, &request);
     pthread_join(stopper, NULL);
     /* Not by the timeout of the call, which is much longer. */
     assert_true(apr_time_now() - began < patient.total_timeout);
     int requests = server->requests;
-    assert_fails(SSO_R_HTTP_FAILED, http, &request);
+    assert_fails(SSO_R_HTTP_ENDING, http, &request);
     assert_int_equal(server->requests, requests);
 }
 
