@@ -11,6 +11,7 @@
 #include <mpm_common.h>
 
 #include "httpd/authz.h"
+#include "httpd/carry.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/directives.h"
@@ -29,6 +30,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(sso_lifecycle_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* In the parent, which may read what the processes may not. */
     ap_hook_monitor(sso_renewal_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(sso_carry_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(sso_watching_ready, NULL, NULL, APR_HOOK_REALLY_LAST);
 
     /* Before every other module: what a client must not say is gone before anybody can believe it. mod_log_forensic

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/keyring.h"
 #include "base/limits.h"
 #include "base/seal.h"
@@ -117,40 +118,6 @@ static sso_rc keyfile_lock(sso_ctx_t *ctx, const char *path, int *ret_fd)
     return SSO_OK;
 }
 
-/* Gives 0, or errno. */
-static int file_write(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        return errno;
-    }
-    size_t len = strlen(text);
-    ssize_t n = write(fd, text, len);
-    int err = n < 0 ? errno : ((size_t)n == len ? 0 : ENOSPC);
-    if (err == 0 && fsync(fd) != 0) {
-        err = errno;
-    }
-    if (close(fd) != 0 && err == 0) {
-        err = errno;
-    }
-    return err;
-}
-
-/* The new name must outlive a power cut as well as the bytes do. */
-static int folder_sync(apr_pool_t *pool, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *folder = slash == NULL   ? "."
-                         : slash == path ? "/"
-                                         : apr_pstrmemdup(pool, path, (apr_size_t)(slash - path));
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = fd < 0 || fsync(fd) != 0 ? errno : 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return err;
-}
-
 static sso_rc entries_write(sso_ctx_t *ctx, const char *path, const entries_t *entries)
 {
     unsigned char suffix[8];
@@ -171,7 +138,7 @@ static sso_rc entries_write(sso_ctx_t *ctx, const char *path, const entries_t *e
         return rc;
     }
     const char *aside = apr_pstrcat(ctx->pool, path, ".", sso_hex(ctx->pool, suffix, sizeof(suffix)), NULL);
-    int err = file_write(aside, text);
+    int err = sso_file_make(aside, text);
     /* What httpd would not start with never takes the place of what it runs with. */
     rc = err == 0 ? sso_keyring_load(ctx, ctx->pool, aside, &ring) : SSO_OK;
     if (err == 0 && rc == SSO_OK && rename(aside, path) != 0) {
@@ -180,7 +147,7 @@ static sso_rc entries_write(sso_ctx_t *ctx, const char *path, const entries_t *e
     if (err != 0 || rc != SSO_OK) {
         unlink(aside);
     } else {
-        err = folder_sync(ctx->pool, path);
+        err = sso_file_sync_folder(ctx->pool, path);
     }
     return err == 0 ? rc : sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
 }

@@ -15,6 +15,7 @@
 #include "base/gate.h"
 #include "base/http.h"
 #include "base/limits.h"
+#include "httpd/carry.h"
 #include "httpd/changes.h"
 #include "httpd/endings.h"
 #include "httpd/forward.h"
@@ -119,6 +120,7 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
                      "ENTRA2012: shared memory cannot be made; check its limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    sso_carry_begin(pconf, main_server);
     if (!sso_renewal_begin(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }

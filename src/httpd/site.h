@@ -44,6 +44,9 @@ struct sso_site_config_t {
     sso_site_database_t database;
     void *frontchannel;              /* shared memory of the gate before front-channel logout */
     struct sso_watching_t *watching; /* of the one site whose tenant watch stands for those like it; NULL else */
+    const char *unwritten;           /* file of endings that the database does not know; of the one site that stands for
+                                        those of its database, NULL else */
+    bool unwritten_failed;           /* its fault was told */
     apr_time_t ended_turn;           /* when this process kept up with the ended sessions last */
     sso_scim_t scim;                 /* what site.scim points to; its gate and database join in each process */
     void *scim_gate;                 /* shared memory of the gate before SCIM */

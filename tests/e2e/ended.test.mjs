@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { after, before, beforeEach, describe } from 'node:test';
@@ -397,6 +397,37 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     for (const node of [one, two]) await node.httpd.waitForLog(/ENTRA2072:/);
     await stopNodes();
   });
+
+  for (const [how, end] of [['stop', (httpd) => httpd.halt()], ['sudden death', (httpd) => httpd.kill()]]) {
+    test(`what ended while the database was away stays ended over a ${how} of httpd`, async () => {
+      await startNodes();
+      const browser = await signedInAt(one);
+      const cookie = copyOf(browser);
+      const other = copyOf(await signedInAt(one));
+      for (const node of [one, two]) node.httpd.allow(/ENTRA207[01]:|AH00098: pid file .* overwritten/);
+      hide();
+      for (const node of [one, two]) await node.httpd.waitForLog(/ENTRA2071:/);
+      one.httpd.expect(/ENTRA2074: the session has ended on this node alone/);
+      assert.equal((await signOutAt(browser)).status, 302);
+      const kept = () => readdirSync(one.httpd.stateDir).filter((name) => /^ended-[0-9a-f]{16}$/.test(name));
+      if (how !== 'stop') await until('the file', () => kept().length === 1, { timeout: 30_000 });
+      await end(one.httpd);
+      assert.equal(kept().length, 1);
+      await one.httpd.start();
+      assert.match(one.httpd.errorLog(), /ENTRA2075: 1 sessions ended while the database was away/);
+      assert.equal((await onNode(one, cookie)).status, 401, 'before the database is back');
+      show();
+      await until('the other session to be accepted', async () => (await onNode(one, other)).status === 200);
+      assert.equal((await onNode(one, cookie)).status, 401);
+      await deadWithin(two, cookie, 5);
+      assert.equal(sqlite(file, "SELECT COUNT(*) FROM entra_session WHERE ended = 1 AND refresh = ''"), '1', 'the row and its refresh token');
+      await one.httpd.restart();
+      assert.deepEqual(kept(), [], 'nothing waits any more');
+      assert.equal((await onNode(one, cookie)).status, 401);
+      assert.equal((await onNode(one, other)).status, 200);
+      await stopNodes();
+    });
+  }
 
   test('a full start without the database accepts no session, keeps its cookie, and goes on by itself when it is back', async () => {
     await startNodes();

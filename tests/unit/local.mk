@@ -30,6 +30,7 @@ UNIT_TESTS = \
 	tests/unit/test_entries \
 	tests/unit/test_federated \
 	tests/unit/test_federation \
+	tests/unit/test_file \
 	tests/unit/test_filter \
 	tests/unit/test_flight \
 	tests/unit/test_fold \
@@ -97,6 +98,7 @@ UNIT_TESTS = \
 	tests/unit/test_tenantwatch \
 	tests/unit/test_token \
 	tests/unit/test_touched \
+	tests/unit/test_unwritten \
 	tests/unit/test_url \
 	tests/unit/test_value \
 	tests/unit/test_watch \

@@ -436,6 +436,9 @@ class Httpd {
   /** Stops without judging, e.g. in order to change files before start(). */
   async halt() { await this.#end('SIGTERM'); }
 
+  /** The same by a death without a word, of parent and children. */
+  async kill() { await this.#end('SIGKILL'); }
+
   /** Stops, then judges the log: every announced line is there, and none of warning or above that was not announced. */
   async stop({ judge = true } = {}) {
     const before = this.errorLog().length;
