@@ -17,6 +17,7 @@
 #include "httpd/directives.h"
 #include "httpd/hooks.h"
 #include "httpd/lifecycle.h"
+#include "httpd/metrics.h"
 #include "httpd/renewal.h"
 #include "httpd/watching.h"
 
@@ -52,6 +53,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(sso_hook_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy's handler. */
     ap_hook_handler(sso_hook_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(sso_metrics_handler, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before every log of requests. */
     ap_hook_log_transaction(sso_hook_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -232,3 +232,8 @@ int sso_gate_count(const sso_gate_t *gate)
 {
     return (int)sum(gate->shared, slot_inside);
 }
+
+int sso_gate_limit(const sso_gate_t *gate)
+{
+    return gate->shared->limit;
+}

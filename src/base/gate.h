@@ -24,5 +24,7 @@ sso_gate_t *sso_gate_join(apr_pool_t *pool, void *memory);
 bool sso_gate_enter(sso_gate_t *gate);
 /* answered: the call got an answer, so the outside is alive. */
 void sso_gate_leave(sso_gate_t *gate, bool answered);
+/* How many may be. */
+int sso_gate_limit(const sso_gate_t *gate);
 /* Workers inside now, over all processes. */
 int sso_gate_count(const sso_gate_t *gate);

@@ -15,6 +15,7 @@
 #include <curl/curl.h>
 
 #include "base/bytes.h"
+#include "base/counters.h"
 #include "base/limits.h"
 #include "base/url.h"
 
@@ -52,6 +53,7 @@ typedef struct {
     apr_size_t body_len;
     apr_size_t body_room; /* without the NUL */
     bool too_large;
+    apr_interval_time_t took; /* waiting at the gate not included */
 } call_t;
 
 static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *baton)
@@ -442,6 +444,9 @@ static sso_rc call_perform(client_t *client, call_t *call, struct curl_slist *he
         } else {
             response_fill(call, ret_response);
         }
+        curl_off_t took = 0;
+        curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &took);
+        call->took = took;
     }
     handle_put(client, call->easy);
     return rc;
@@ -461,6 +466,38 @@ static sso_rc call_perform_gated(client_t *client, call_t *call, struct curl_sli
     return rc;
 }
 
+/* The step from a kind's first counter (base/counters.def) to that of this outcome. */
+static unsigned result_of(sso_rc rc, int status)
+{
+    static const struct {
+        sso_rc rc;
+        unsigned step;
+    } steps[] = {{SSO_R_HTTP_CONNECT, 3}, {SSO_R_HTTP_TLS, 3}, {SSO_R_HTTP_TIMEOUT, 4}, {SSO_R_HTTP_BUSY, 5}};
+    if (rc == SSO_OK) {
+        return status >= 500 ? 2 : status >= 400 ? 1 : 0;
+    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i].rc == rc) {
+            return steps[i].step;
+        }
+    }
+    return 6;
+}
+
+static void call_count(const call_t *call, sso_rc rc, const sso_http_response_t *response)
+{
+    const unsigned results = SSO_COUNT_OUTBOUND_METADATA_OK - SSO_COUNT_OUTBOUND_OTHER_OK;
+    sso_outbound_t kind = call->request->kind;
+    if (rc == SSO_R_HTTP_ENDING) {
+        return;
+    }
+    unsigned first = SSO_COUNT_OUTBOUND_OTHER_OK + (unsigned)kind * results;
+    sso_count(call->ctx, (sso_count_t)(first + result_of(rc, rc == SSO_OK ? response->status : 0)));
+    if (rc == SSO_OK) {
+        sso_count_latency(call->ctx, (sso_latency_t)kind, call->took);
+    }
+}
+
 static sso_rc client_perform(sso_http_t *http, sso_ctx_t *ctx, const sso_http_request_t *request,
                              sso_http_response_t *ret_response)
 {
@@ -473,6 +510,7 @@ static sso_rc client_perform(sso_http_t *http, sso_ctx_t *ctx, const sso_http_re
     if (rc == SSO_OK) {
         rc = call_perform_gated((client_t *)http, &call, headers, ret_response);
     }
+    call_count(&call, rc, ret_response);
     curl_url_cleanup(call.url);
     return rc;
 }

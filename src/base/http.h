@@ -15,7 +15,17 @@ typedef struct {
     apr_interval_time_t total_timeout;
 } sso_http_policy_t;
 
+/* What a call is for: the name under which it is counted. */
+typedef enum {
+    SSO_OUTBOUND_OTHER,
+    SSO_OUTBOUND_METADATA,
+    SSO_OUTBOUND_KEYS,
+    SSO_OUTBOUND_TOKEN,
+    SSO_OUTBOUND_GRAPH
+} sso_outbound_t;
+
 typedef struct {
+    sso_outbound_t kind;
     const char *url;
     const sso_http_policy_t *policy;
     const char *body;           /* NULL: GET; else POST */

@@ -81,7 +81,8 @@ typedef struct {
     apr_time_t now;
     bool background; /* no request waits for it: its outbound calls do not count against the gate */
     sso_fault_t fault;
-    sso_log_fn *log; /* may be NULL */
+    struct sso_counters_t *counters; /* of base/counters.h; NULL: nothing is counted */
+    sso_log_fn *log;                 /* may be NULL */
     void *log_baton;
 } sso_ctx_t;
 

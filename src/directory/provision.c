@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/counters.h"
 #include "base/crypto.h"
 #include "directory/barred.h"
 #include "directory/patch.h"
@@ -314,6 +315,7 @@ sso_rc sso_provision(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_provision
     if (rc == SSO_OK) {
         /* Died here: the next poll sees the rows. */
         sso_ending_note(&scim->ending, work.ended, ctx->now);
+        sso_count_many(ctx, SSO_COUNT_ENDED_SCIM, (unsigned)work.ended->nelts);
     }
     return rc;
 }

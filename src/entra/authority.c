@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -323,13 +324,14 @@ static void claim_give(sso_authority_t *authority, int64_t claim)
     atomic_compare_exchange_strong(&authority->shared->claim, &claim, 0);
 }
 
-static sso_rc document_fetch(sso_ctx_t *ctx, sso_authority_t *authority, const char *url, apr_size_t max, bool ungated,
-                             sso_http_response_t *ret_response)
+static sso_rc document_fetch(sso_ctx_t *ctx, sso_authority_t *authority, const char *url, sso_outbound_t kind,
+                             bool ungated, sso_http_response_t *ret_response)
 {
     const sso_http_request_t request = {
+        .kind = kind,
         .url = url,
         .policy = authority->config->policy,
-        .max_response = max,
+        .max_response = kind == SSO_OUTBOUND_KEYS ? SSO_MAX_JWKS : SSO_MAX_METADATA,
         .ungated = ungated,
     };
     return sso_http_perform(authority->http, ctx, &request, ret_response);
@@ -363,7 +365,7 @@ static sso_rc documents_fetch(sso_ctx_t *ctx, sso_authority_t *authority, bool u
     const char *url = apr_pstrcat(scratch, authority->config->login_url, "/", authority->config->tenant,
                                   "/v2.0/.well-known/openid-configuration", NULL);
     sso_http_response_t discovery, keys;
-    sso_rc rc = document_fetch(ctx, authority, url, SSO_MAX_METADATA, ungated, &discovery);
+    sso_rc rc = document_fetch(ctx, authority, url, SSO_OUTBOUND_METADATA, ungated, &discovery);
     if (rc != SSO_OK) {
         return rc;
     }
@@ -375,7 +377,7 @@ static sso_rc documents_fetch(sso_ctx_t *ctx, sso_authority_t *authority, bool u
     if (rc != SSO_OK) {
         return rc;
     }
-    rc = document_fetch(ctx, authority, metadata->jwks_uri, SSO_MAX_JWKS, ungated, &keys);
+    rc = document_fetch(ctx, authority, metadata->jwks_uri, SSO_OUTBOUND_KEYS, ungated, &keys);
     if (rc != SSO_OK) {
         return rc;
     }
@@ -420,6 +422,7 @@ static sso_rc claimed_fetch(sso_ctx_t *ctx, sso_authority_t *authority, int64_t 
     }
     claim_give(authority, claim);
     apr_pool_destroy(scratch);
+    sso_count(ctx, rc == SSO_OK ? SSO_COUNT_KEYS_OK : SSO_COUNT_KEYS_FAILED);
     return rc;
 }
 
@@ -479,6 +482,21 @@ sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
     }
     *ret_view = view;
     return SSO_OK;
+}
+
+const sso_authority_view_t *sso_authority_at_hand(sso_ctx_t *ctx, sso_authority_t *authority)
+{
+    const sso_authority_view_t *view = NULL;
+    if (authority != NULL && view_hold(ctx, authority, &view) != SSO_OK) {
+        sso_fault_clear(ctx);
+        view = NULL;
+    }
+    return view;
+}
+
+apr_time_t sso_authority_tried(const sso_authority_t *authority)
+{
+    return authority == NULL ? 0 : atomic_load_explicit(&authority->shared->tried, memory_order_relaxed);
 }
 
 /* SECURITY: tokens with invented key names must not make us call Entra: one turn a minute for the whole node. */

@@ -71,6 +71,11 @@ sso_authority_t *sso_authority_make(apr_pool_t *pool, const sso_authority_config
 sso_rc sso_authority_view(sso_ctx_t *ctx, sso_authority_t *authority,
                           const sso_authority_view_t **ret_view) SSO_MUST_USE;
 
+/* The present view however old it is, or NULL: no network, no waiting, no fault. For those who only show it. */
+const sso_authority_view_t *sso_authority_at_hand(sso_ctx_t *ctx, sso_authority_t *authority);
+/* When the node last began a fetch, whatever came of it; 0: never. */
+apr_time_t sso_authority_tried(const sso_authority_t *authority);
+
 /* The key of that kid: from the view, else after one fetch, of which the node makes at most one a minute for unknown
  * keys. Errors: SSO_R_JWT_KEY_UNKNOWN; SSO_R_KEYS_BUSY while somebody else fetches and too many wait already. The view
  * may be renewed. */

@@ -67,6 +67,16 @@ sso_credential_kind_t sso_credential_kind(const sso_credential_t *credential)
     return credential->kind;
 }
 
+apr_time_t sso_credential_expires(sso_ctx_t *ctx, sso_credential_t *credential)
+{
+    if (credential->kind != SSO_CREDENTIAL_CERTIFICATE) {
+        return 0;
+    }
+    /* The turn is of no interest, but asking for it takes what was handed over. */
+    (void)sso_certificates_turn(ctx, credential->certs, SSO_TURN_NONE);
+    return sso_certificate_expires(sso_certificates_get(credential->certs, SSO_TURN_CURRENT));
+}
+
 bool sso_credential_follow(sso_credential_t *credential, apr_pool_t *pool, sso_handoff_t *handoff)
 {
     if (credential->kind == SSO_CREDENTIAL_CERTIFICATE) {

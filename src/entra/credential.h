@@ -30,6 +30,9 @@ sso_credential_t *sso_credential_file(apr_pool_t *pool, const char *path);
 sso_credential_t *sso_credential_managed_identity(apr_pool_t *pool, const sso_managed_config_t *config);
 sso_credential_kind_t sso_credential_kind(const sso_credential_t *credential);
 
+/* When the present certificate ends; 0 for every other kind, whose end only Entra knows. */
+apr_time_t sso_credential_expires(sso_ctx_t *ctx, sso_credential_t *credential);
+
 /* From now on a secret or certificate is what was handed over last: the secret's text, or sso_certificate_pack. Before
  * processes and threads start; pool must live as long as they. False when out of memory, or for another kind. */
 bool sso_credential_follow(sso_credential_t *credential, apr_pool_t *pool, sso_handoff_t *handoff);

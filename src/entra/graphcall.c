@@ -102,6 +102,7 @@ sso_rc sso_graph_ask(sso_ctx_t *ctx, apr_pool_t *pool, const sso_graph_t *graph,
                      sso_http_response_t *ret_response, const sso_json_t **ret_answer)
 {
     const sso_http_request_t request = {
+        .kind = SSO_OUTBOUND_GRAPH,
         .url = call->url,
         .policy = graph->policy,
         .body = call->body,

@@ -333,6 +333,7 @@ static sso_rc form_post(sso_ctx_t *ctx, sso_authority_t *authority, const sso_me
     apr_table_t *headers = apr_table_make(ctx->pool, 1);
     apr_table_setn(headers, "Accept", "application/json");
     const sso_http_request_t request = {
+        .kind = SSO_OUTBOUND_TOKEN,
         .url = metadata->token_endpoint,
         .policy = sso_authority_config(authority)->policy,
         .body = body,

@@ -10,6 +10,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/counters.h"
 #include "base/limits.h"
 #include "entra/accesstoken.h"
 #include "flow/directory.h"
@@ -264,8 +265,10 @@ sso_rc sso_bearer_open(sso_ctx_t *ctx, const sso_site_t *site, const sso_audienc
     }
     sso_rc rc = judge(ctx, site, audiences, token, &bearer, &generation);
     if (rc != SSO_OK) {
+        sso_count(ctx, sso_reason(rc)->class == SSO_CLASS_LATER ? SSO_COUNT_BEARER_LATER : SSO_COUNT_BEARER_REFUSED);
         return clients_fault(ctx, rc);
     }
+    sso_count(ctx, SSO_COUNT_BEARER_OK);
     remember(ctx, site, key, generation, &bearer);
     *ret_bearer = bearer;
     return SSO_OK;

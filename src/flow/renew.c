@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/limits.h"
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
@@ -235,11 +236,14 @@ sso_renewal_t sso_renew(sso_ctx_t *ctx, const sso_site_t *site, const sso_record
     bool challenged = false;
     rc = ask(ctx, site, record, &stored, claim, &challenged, ret_renewed);
     if (rc == SSO_OK) {
+        sso_count(ctx, SSO_COUNT_REVALIDATION_OK);
         return SSO_RENEWED;
     }
     if (is_refusal(rc)) {
+        sso_count(ctx, SSO_COUNT_REVALIDATION_REFUSED);
         return refuse(ctx, site, record, challenged ? "continuous access" : "revalidation");
     }
+    sso_count(ctx, SSO_COUNT_REVALIDATION_LATER);
     give_back(ctx, site, record, claim);
     return SSO_RENEW_LATER;
 }

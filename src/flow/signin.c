@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/counters.h"
 #include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/directory.h"
@@ -92,7 +93,18 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         return rc;
     }
     sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
+    sso_count(ctx, sso_wishes_are_silent(wishes)   ? SSO_COUNT_STARTED_SILENT
+                   : sso_wishes_strengthen(wishes) ? SSO_COUNT_STARTED_STEPUP
+                                                   : SSO_COUNT_STARTED_PLAIN);
     return SSO_OK;
+}
+
+/* At the end of each use case. */
+static void count_fault(const sso_ctx_t *ctx, const sso_answer_t *answer)
+{
+    if (answer->kind == SSO_ANSWER_FAULT) {
+        sso_count_class(ctx, SSO_COUNT_SIGNIN_CLIENT, ctx->fault.rc);
+    }
 }
 
 /* The explanation in the place of one more round. The cookie goes, so that "try again" starts from nothing. cause is
@@ -216,6 +228,7 @@ void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
     } else {
         start(ctx, site, request, &plan, ret_answer);
     }
+    count_fault(ctx, ret_answer);
 }
 
 static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *method, sso_answer_t *answer)
@@ -251,7 +264,7 @@ static sso_rc read_link(sso_ctx_t *ctx, const char *query, link_t *ret_link)
     return rc;
 }
 
-void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
+static void log_in(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     link_t link;
     plan_t plan = {NULL};
@@ -276,6 +289,12 @@ void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
     }
 }
 
+void sso_signin_login(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
+{
+    log_in(ctx, site, request, ret_answer);
+    count_fault(ctx, ret_answer);
+}
+
 /* Begins again by itself, for a callback that failed for a stale reason; counted, so that it ends. */
 static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
                         sso_answer_t *answer)
@@ -285,6 +304,7 @@ static void start_again(sso_ctx_t *ctx, const sso_site_t *site, const sso_reques
         stop_loop(ctx, site, state->return_path, &cause, answer);
         return;
     }
+    sso_count(ctx, SSO_COUNT_SIGNIN_AGAIN);
     sso_debug(ctx, "sign-in begins again: ENTRA%04d: %s", sso_reason(cause.rc)->number, sso_reason(cause.rc)->sentence);
     sso_fault_clear(ctx);
     plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1, .wishes = state->wishes};
@@ -458,6 +478,9 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
         return;
     }
     answer->signed_in = true;
+    sso_count(ctx, sso_wishes_are_silent(&state->wishes) ? SSO_COUNT_SILENT_OK
+                   : answer->strengthened                ? SSO_COUNT_SIGNIN_STEPUP
+                                                         : SSO_COUNT_SIGNIN_OK);
     sso_directory_introduce(ctx, site, &answer->record);
     go_home(ctx, site, state, &answer->record, answer);
 }
@@ -512,7 +535,7 @@ static void end_silence(sso_ctx_t *ctx, const sso_site_t *site, const sso_reques
     }
 }
 
-void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
+static void call_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
 {
     sso_callback_t callback;
     sso_state_t state;
@@ -565,4 +588,10 @@ void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_reque
         return;
     }
     finish(ctx, site, request, &state, &login, &callback, ret_answer);
+}
+
+void sso_signin_callback(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, sso_answer_t *ret_answer)
+{
+    call_back(ctx, site, request, ret_answer);
+    count_fault(ctx, ret_answer);
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/counters.h"
 #include "flow/access.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
@@ -71,9 +72,11 @@ bool sso_silent_goes_on(sso_ctx_t *ctx, const sso_site_t *site, const sso_reques
                         apr_array_header_t *cookies)
 {
     if (sso_reason(rc)->class != SSO_CLASS_USER) {
+        sso_count(ctx, SSO_COUNT_SILENT_LATER);
         remember_try(ctx, site, request, cookies);
         return true;
     }
+    sso_count(ctx, SSO_COUNT_SILENT_REFUSED);
     end_session(ctx, site, request);
     return false;
 }

@@ -65,6 +65,8 @@ static void poll(server_rec *s, const sso_site_t *site, apr_pool_t *pool)
     sso_ending_news_t news;
     const sso_ending_t ending = {site->store, site->ended};
     sso_log_server_ctx_init(&ctx, pool, s);
+    /* A database may be of several applications. */
+    ctx.counters = sso_config_server(s)->site->node_counters;
     sso_rc rc = sso_ending_poll(&ctx, &ending, &news);
     tell(s, &ctx, site->ended, &news);
     if (rc == SSO_OK) {

@@ -18,6 +18,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/counters.h"
 #include "flow/access.h"
 #include "flow/signin.h"
 #include "httpd/endpoints.h"
@@ -279,6 +280,7 @@ static int refuse_user(request_rec *r, sso_visit_t *visit)
                       sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_STEPUP_REQUIRED);
     }
+    sso_count(&ctx, SSO_COUNT_REFUSED_SESSION);
     (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
                    visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));
     return sso_pages_refuse(r, visit, &ctx, "/");
@@ -321,6 +323,7 @@ int sso_hook_auth_checker(request_rec *r)
         if (helps) {
             return sso_bearer_step_up(r, visit, &ctx, wishes.acr);
         }
+        sso_count(&ctx, SSO_COUNT_REFUSED_TOKEN);
         sso_bearer_explain(r, visit, &ctx);
         return sso_bearer_refuse(r, visit, &ctx);
     }

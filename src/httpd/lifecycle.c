@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "httpd/carry.h"
 #include "httpd/changes.h"
+#include "httpd/counts.h"
 #include "httpd/endings.h"
 #include "httpd/forward.h"
 #include "httpd/log.h"
@@ -115,7 +116,8 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     sso_storage_make_folders(ptemp, main_server);
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server) || !make_gate(pconf) || !sso_endings_share(pconf, main_server) ||
-        !sso_provisioning_share(pconf, main_server) || !sso_changes_share(main_server)) {
+        !sso_provisioning_share(pconf, main_server) || !sso_changes_share(main_server) ||
+        !sso_counts_share(main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
                      "ENTRA2012: shared memory cannot be made; check its limits");
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -193,6 +195,7 @@ void sso_lifecycle_child_init(apr_pool_t *pchild, server_rec *main_server)
         if (site != NULL) {
             site->site.group_names = sso_group_names_make(pchild);
             site->site.bearers = memo;
+            site->gate = gate;
             site->site.authority = site->site.group_names == NULL ? NULL : authority_of(made, pchild, site, http);
         }
     }

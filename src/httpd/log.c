@@ -9,7 +9,9 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "entra/aadsts.h"
+#include "httpd/site.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -39,10 +41,18 @@ static void log_server_debug(void *baton, sso_level_t level, const char *file, i
     ap_log_error(file, line, APLOG_MODULE_INDEX, level_of(level), 0, (server_rec *)baton, "%s", text);
 }
 
+/* Those of the application, if this server has one. */
+static struct sso_counters_t *counters_of(const server_rec *s)
+{
+    const sso_server_config_t *config = sso_config_server(s);
+    return config == NULL || config->site == NULL ? NULL : config->site->counters;
+}
+
 void sso_log_ctx_init(sso_ctx_t *ctx, request_rec *r)
 {
     /* The request's own time: every rule of one request sees one moment, and no system call is spent. */
     sso_ctx_init(ctx, r->pool, r->request_time);
+    ctx->counters = counters_of(r->server);
     ctx->log = log_request_debug;
     ctx->log_baton = r;
 }
@@ -50,6 +60,7 @@ void sso_log_ctx_init(sso_ctx_t *ctx, request_rec *r)
 void sso_log_server_ctx_init(sso_ctx_t *ctx, apr_pool_t *pool, server_rec *s)
 {
     sso_ctx_init(ctx, pool, sso_clock_now());
+    ctx->counters = counters_of(s);
     ctx->log = log_server_debug;
     ctx->log_baton = s;
 }
@@ -79,6 +90,7 @@ void sso_log_fault(request_rec *r, const sso_ctx_t *ctx, const char *id)
 {
     const sso_reason_t *reason = sso_reason(ctx->fault.rc);
     const char *file = ctx->fault.file == NULL ? __FILE__ : ctx->fault.file;
+    sso_count_fault(ctx, ctx->fault.rc);
     if (ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX) < level_of(reason->level)) {
         return;
     }
@@ -91,6 +103,7 @@ void sso_log_server_fault(server_rec *s, const sso_ctx_t *ctx)
 {
     const sso_reason_t *reason = sso_reason(ctx->fault.rc);
     const char *file = ctx->fault.file == NULL ? __FILE__ : ctx->fault.file;
+    sso_count_fault(ctx, ctx->fault.rc);
     ap_log_error(file, ctx->fault.line, APLOG_MODULE_INDEX, level_of(reason->level), 0, s, "ENTRA%04d: %s%s",
                  reason->number, reason->sentence, fault_tail(ctx));
 }

@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "base/limits.h"
 #include "directory/scim.h"
+#include "httpd/counts.h"
 #include "httpd/log.h"
 #include "httpd/shared.h"
 #include "httpd/site.h"
@@ -231,6 +232,7 @@ int sso_provisioning_serve(request_rec *r, const sso_visit_t *visit)
     if (answer.status >= 400) {
         sso_log_fault(r, &ctx, NULL);
     }
+    sso_counts_scim(&ctx, r->method, answer.status);
     log_events(r, visit->site, &answer);
     return send_answer(r, &answer);
 }

@@ -52,6 +52,9 @@ struct sso_site_config_t {
     void *scim_gate;                 /* shared memory of the gate before SCIM */
     apr_uint32_t scim_warned;        /* hour of the last warning, in each process */
     const server_rec *server;
+    struct sso_counters_t *counters;      /* of the application, in shared memory */
+    struct sso_counters_t *node_counters; /* of what is of no application; the same for all sites */
+    sso_gate_t *gate;                     /* of the process: before the outside */
 };
 
 /* Makes the site of server from its effective options and puts it into its configuration. Says every mistake on the

@@ -13,6 +13,7 @@
 #include <apr_thread_mutex.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/limits.h"
 #include "session/source.h"
 
@@ -506,22 +507,41 @@ static sso_rc run(sso_ctx_t *ctx, sso_database_t *database, bool change, sso_wor
     return rc;
 }
 
+/* Counts a failure of the database; what the work itself gave is no business of this file. */
+static sso_rc counted(const sso_ctx_t *ctx, sso_rc rc)
+{
+    static const struct {
+        sso_rc rc;
+        sso_count_t count;
+    } kinds[] = {{SSO_R_STORE_AWAY, SSO_COUNT_DATABASE_AWAY},
+                 {SSO_R_STORE_BUSY, SSO_COUNT_DATABASE_BUSY},
+                 {SSO_R_STORE_FAILED, SSO_COUNT_DATABASE_FAILED},
+                 {SSO_R_STORE_SCHEMA, SSO_COUNT_DATABASE_SCHEMA},
+                 {SSO_R_STORE_NEWER, SSO_COUNT_DATABASE_SCHEMA}};
+    for (size_t i = 0; rc != SSO_OK && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (kinds[i].rc == rc) {
+            sso_count(ctx, kinds[i].count);
+        }
+    }
+    return rc;
+}
+
 sso_rc sso_database_read(sso_ctx_t *ctx, sso_database_t *database, sso_work_fn *work, void *baton)
 {
-    return run(ctx, database, false, work, baton);
+    return counted(ctx, run(ctx, database, false, work, baton));
 }
 
 sso_rc sso_database_change(sso_ctx_t *ctx, sso_database_t *database, sso_work_fn *work, void *baton)
 {
     if (database->pgsql) {
-        return run(ctx, database, true, work, baton);
+        return counted(ctx, run(ctx, database, true, work, baton));
     }
     sso_rc rc = writer_enter(ctx, database);
     if (rc == SSO_OK) {
         rc = run(ctx, database, true, work, baton);
         writer_leave(database);
     }
-    return rc;
+    return counted(ctx, rc);
 }
 
 static apr_status_t database_cleanup(void *data)

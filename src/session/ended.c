@@ -315,6 +315,16 @@ void sso_ended_pending(sso_ended_t *ended, apr_time_t now, apr_array_header_t *r
     }
 }
 
+int sso_ended_used(const sso_ended_t *ended, apr_time_t now)
+{
+    int used = 0;
+    for (apr_size_t i = 0; i < SSO_ENDED_SLOTS; i++) {
+        int64_t until = atomic_load_explicit(&ended->slots[i].until, memory_order_relaxed);
+        used += until > 0 && moment_of(until) > now;
+    }
+    return used;
+}
+
 unsigned sso_ended_reach(const sso_ended_t *ended)
 {
     return atomic_load(&ended->reach);

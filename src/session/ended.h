@@ -53,5 +53,7 @@ bool sso_ended_overflowed(const sso_ended_t *ended, apr_time_t now);
 /* Adds the pending entries (sso_store_ended_t) to ret_pending, and forgets that those whose time is over were. Costs
  * nothing when there are none, else a walk over the whole table. */
 void sso_ended_pending(sso_ended_t *ended, apr_time_t now, apr_array_header_t *ret_pending);
+/* How many sessions the table holds whose time is not over: a walk over all of it, for those who only show it. */
+int sso_ended_used(const sso_ended_t *ended, apr_time_t now);
 /* The most places that a look-up visits at present; SSO_ENDED_PLACES at the very most. */
 unsigned sso_ended_reach(const sso_ended_t *ended);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/counters.h"
+
 /* A longer gap since the last good poll, by our own clock, makes the next one read everything. */
 #define LONGEST_GAP apr_time_from_sec(60)
 /* How far a usual poll looks back, by the database's clock. */
@@ -22,13 +24,32 @@ static void note(const sso_ending_t *ending, const apr_array_header_t *entries, 
     }
 }
 
+static void count(const sso_ctx_t *ctx, const char *cause, int many)
+{
+    static const struct {
+        const char *cause;
+        sso_count_t count;
+    } causes[] = {{"sign-out", SSO_COUNT_ENDED_SIGNOUT},
+                  {"sign-out everywhere", SSO_COUNT_ENDED_EVERYWHERE},
+                  {"front-channel logout", SSO_COUNT_ENDED_FRONTCHANNEL},
+                  {"revalidation", SSO_COUNT_ENDED_REVALIDATION},
+                  {"continuous access", SSO_COUNT_ENDED_CONTINUOUS},
+                  {"tenant watch", SSO_COUNT_ENDED_WATCH},
+                  {"directory", SSO_COUNT_ENDED_SCIM}};
+    sso_count_t found = SSO_COUNT_ENDED_OTHER;
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        found = strcmp(causes[i].cause, cause) == 0 ? causes[i].count : found;
+    }
+    sso_count_many(ctx, found, (unsigned)many);
+}
+
 void sso_ending_note(const sso_ending_t *ending, const apr_array_header_t *ended, apr_time_t now)
 {
     note(ending, ended, 0, now);
 }
 
-sso_rc sso_ending_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_which_t *which, const char *cause,
-                      const char *actor, apr_array_header_t *ret_ended)
+static sso_rc store_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_which_t *which, const char *cause,
+                        const char *actor, apr_array_header_t *ret_ended)
 {
     int first = ret_ended->nelts;
     if (ending->store == NULL) {
@@ -42,13 +63,24 @@ sso_rc sso_ending_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_stor
     return rc;
 }
 
+sso_rc sso_ending_end(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_which_t *which, const char *cause,
+                      const char *actor, apr_array_header_t *ret_ended)
+{
+    int first = ret_ended->nelts;
+    sso_rc rc = store_end(ctx, ending, which, cause, actor, ret_ended);
+    if (rc == SSO_OK) {
+        count(ctx, cause, ret_ended->nelts - first);
+    }
+    return rc;
+}
+
 /* One session by its id, whether the store has it or not. */
 static sso_rc store_one(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_store_ended_t *entry, const char *cause,
                         const char *actor)
 {
     const sso_store_which_t which = {.id = entry->id};
     apr_array_header_t *ended = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
-    sso_rc rc = sso_ending_end(ctx, ending, &which, cause, actor, ended);
+    sso_rc rc = store_end(ctx, ending, &which, cause, actor, ended);
     if (rc == SSO_OK && ended->nelts == 0) {
         rc = sso_store_add_ended(ctx, ending->store, entry, cause);
     }
@@ -73,6 +105,7 @@ sso_rc sso_ending_end_one(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_
     }
     /* Whoever signs out is signed out here. */
     sso_fault_clear(ctx);
+    count(ctx, cause, 1);
     *ret_waits = waits;
     return SSO_OK;
 }
@@ -97,6 +130,23 @@ static bool is_older(apr_time_t moment, apr_interval_time_t span, apr_time_t now
     return moment == 0 || moment > now || now - moment >= span;
 }
 
+/* What ended on another node, or by the command. Only what this table has not heard of: a poll sees each row for
+ * minutes. */
+static void count_elsewhere(sso_ctx_t *ctx, const sso_ending_t *ending, const apr_array_header_t *ended)
+{
+    unsigned fresh = 0;
+    sso_ctx_t own;
+    sso_ctx_init(&own, ctx->pool, ctx->now);
+    if (ctx->counters == NULL || sso_ended_filled(ending->ended) == 0) {
+        return;
+    }
+    for (int i = 0; i < ended->nelts; i++) {
+        fresh +=
+            sso_ended_check(&own, ending->ended, APR_ARRAY_IDX(ended, i, sso_store_ended_t).id) != SSO_R_SESSION_ENDED;
+    }
+    sso_count_many(ctx, SSO_COUNT_ENDED_ELSEWHERE, fresh);
+}
+
 static sso_rc read_endings(sso_ctx_t *ctx, const sso_ending_t *ending, bool *filled)
 {
     bool all = is_older(sso_ended_filled(ending->ended), ALL_EVERY, ctx->now) ||
@@ -106,6 +156,7 @@ static sso_rc read_endings(sso_ctx_t *ctx, const sso_ending_t *ending, bool *fil
     if (rc != SSO_OK) {
         return rc;
     }
+    count_elsewhere(ctx, ending, ended);
     note(ending, ended, 0, ctx->now);
     if (all) {
         *filled = sso_ended_filled(ending->ended) == 0;

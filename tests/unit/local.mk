@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/test_claims \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \
+	tests/unit/test_counters \
 	tests/unit/test_credential \
 	tests/unit/test_crypto \
 	tests/unit/test_cursor \
@@ -28,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
+	tests/unit/test_exposition \
 	tests/unit/test_federated \
 	tests/unit/test_federation \
 	tests/unit/test_file \
@@ -94,6 +96,7 @@ UNIT_TESTS = \
 	tests/unit/test_state \
 	tests/unit/test_stepup \
 	tests/unit/test_store \
+	tests/unit/test_tally \
 	tests/unit/test_template \
 	tests/unit/test_tenantwatch \
 	tests/unit/test_token \

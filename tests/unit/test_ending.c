@@ -8,6 +8,7 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
 #include "base/limits.h"
 #include "fake_store.h"
 
@@ -353,6 +354,64 @@ static void test_ending_first_process_that_died_is_replaced(void **state)
     munmap(shared, sso_ended_size());
 }
 
+static uint64_t counted(sso_count_t what)
+{
+    return sso_counters_get(unit_ctx.counters, what);
+}
+
+static void test_ending_counts_by_cause(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cause;
+        sso_count_t count;
+    } rows[] = {{"sign-out", SSO_COUNT_ENDED_SIGNOUT},
+                {"sign-out everywhere", SSO_COUNT_ENDED_EVERYWHERE},
+                {"front-channel logout", SSO_COUNT_ENDED_FRONTCHANNEL},
+                {"revalidation", SSO_COUNT_ENDED_REVALIDATION},
+                {"continuous access", SSO_COUNT_ENDED_CONTINUOUS},
+                {"tenant watch", SSO_COUNT_ENDED_WATCH},
+                {"directory", SSO_COUNT_ENDED_SCIM},
+                {"else", SSO_COUNT_ENDED_OTHER}};
+    const sso_ending_t node = node_make();
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
+    for (unsigned char i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_record_t record = stored((unsigned char)(i + 1));
+        bool waits = true;
+        assert_rc(SSO_OK, sso_ending_end_one(&unit_ctx, &node, &record, rows[i].cause, OID, &waits));
+        assert_int_equal(counted(rows[i].count), 1);
+    }
+    apr_array_header_t *ended = apr_array_make(unit_pool, 2, sizeof(sso_store_ended_t));
+    const sso_store_which_t which = {.oid = OID};
+    (void)stored(100);
+    (void)stored(101);
+    assert_rc(SSO_OK, sso_ending_end(&unit_ctx, &node, &which, "tenant watch", "entra", ended));
+    assert_int_equal(counted(SSO_COUNT_ENDED_WATCH), 3);
+}
+
+static void test_ending_elsewhere_is_counted_once(void **state)
+{
+    (void)state;
+    const sso_ending_t node = node_make();
+    const sso_ending_t other = node_make();
+    sso_record_t before = stored(1);
+    sso_record_t record = stored(2);
+    sso_record_t own = stored(3);
+    bool waits = true;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
+    assert_rc(SSO_OK, sso_ending_end_one(&unit_ctx, &other, &before, "sign-out", OID, &waits));
+    /* What has ended before the start is no news. */
+    (void)poll(&node, SSO_OK);
+    assert_int_equal(counted(SSO_COUNT_ENDED_ELSEWHERE), 0);
+    assert_rc(SSO_OK, sso_ending_end_one(&unit_ctx, &other, &record, "sign-out", OID, &waits));
+    assert_rc(SSO_OK, sso_ending_end_one(&unit_ctx, &node, &own, "sign-out", OID, &waits));
+    for (int i = 0; i < 3; i++) {
+        unit_ctx.now += SEC(1);
+        (void)poll(&node, SSO_OK);
+        assert_int_equal(counted(SSO_COUNT_ENDED_ELSEWHERE), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +428,8 @@ int main(void)
         ending_test(test_ending_poll_that_cannot_write_still_reads),
         ending_test(test_ending_first_process_fills_and_the_others_wait_for_it),
         ending_test(test_ending_first_process_that_died_is_replaced),
+        ending_test(test_ending_counts_by_cause),
+        ending_test(test_ending_elsewhere_is_counted_once),
         ending_test(test_ending_change_of_the_store_s_being_away_is_news_once),
     };
     return unit_run(tests);

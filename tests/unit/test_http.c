@@ -16,6 +16,8 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
+
 #include "server.h"
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
@@ -214,6 +216,55 @@ static void test_http_headers_over_their_bound_are_refused(void **state)
     assert_fails(SSO_R_HTTP_SIZE, client_make(NULL), &request);
 }
 
+/* How often a call for the token endpoint came to this end, since the last look. */
+static void assert_counted(sso_count_t what)
+{
+    for (sso_count_t i = SSO_COUNT_OUTBOUND_OTHER_OK; i <= SSO_COUNT_OUTBOUND_GRAPH_FAILED; i++) {
+        assert_int_equal(sso_counters_get(unit_ctx.counters, i), i == what);
+    }
+    memset(unit_ctx.counters, 0, sso_counters_size());
+}
+
+static void test_http_every_end_is_counted_under_its_kind(void **state)
+{
+    (void)state;
+    static const answer_t answers[] = {{KEEP, OK_ANSWER},
+                                       {KEEP, "HTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\n{}"},
+                                       {KEEP, "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n"},
+                                       {KEEP, OK_ANSWER},
+                                       {HANG, NULL}};
+    server_t *server = server_start(answers);
+    sso_http_t *http = client_make(NULL);
+    sso_http_request_t request = request_to(server);
+    sso_http_response_t response;
+    sso_latencies_t latencies;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
+    request.kind = SSO_OUTBOUND_TOKEN;
+    assert_rc(SSO_OK, sso_http_perform(http, &unit_ctx, &request, &response));
+    sso_counters_latencies(unit_ctx.counters, SSO_LATENCY_TOKEN, &latencies);
+    assert_int_equal(latencies.count, 1);
+    assert_true(latencies.sum > 0 && latencies.sum < patient.total_timeout);
+    assert_counted(SSO_COUNT_OUTBOUND_TOKEN_OK);
+    assert_rc(SSO_OK, sso_http_perform(http, &unit_ctx, &request, &response));
+    assert_counted(SSO_COUNT_OUTBOUND_TOKEN_REFUSED);
+    assert_rc(SSO_OK, sso_http_perform(http, &unit_ctx, &request, &response));
+    assert_counted(SSO_COUNT_OUTBOUND_TOKEN_ERROR);
+    request.max_response = 1;
+    assert_fails(SSO_R_HTTP_SIZE, http, &request);
+    assert_counted(SSO_COUNT_OUTBOUND_TOKEN_FAILED);
+    request.policy = &hasty;
+    assert_fails(SSO_R_HTTP_TIMEOUT, http, &request);
+    sso_counters_latencies(unit_ctx.counters, SSO_LATENCY_TOKEN, &latencies);
+    assert_int_equal(latencies.count, 0); /* of what got no answer, the time is our own patience */
+    assert_counted(SSO_COUNT_OUTBOUND_TOKEN_TIMEOUT);
+    request.url = "https://name.invalid/?code=hidden";
+    assert_fails(SSO_R_HTTP_CONNECT, http, &request);
+    assert_counted(SSO_COUNT_OUTBOUND_TOKEN_UNREACHABLE);
+    request.kind = SSO_OUTBOUND_GRAPH;
+    assert_fails(SSO_R_HTTP_CONNECT, http, &request);
+    assert_counted(SSO_COUNT_OUTBOUND_GRAPH_UNREACHABLE);
+}
+
 static void test_http_silent_server_is_a_timeout(void **state)
 {
     (void)state;
@@ -404,7 +455,9 @@ static void test_http_full_gate_is_busy_at_once(void **state)
     sso_http_t *http = client_make(gate);
     assert_true(sso_gate_enter(gate));
     sso_http_request_t request = request_to(server);
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     assert_fails(SSO_R_HTTP_BUSY, http, &request);
+    assert_counted(SSO_COUNT_OUTBOUND_OTHER_BUSY);
     assert_int_equal(server_connections(server), 0);
     request.ungated = true;
     sso_http_response_t response;
@@ -621,6 +674,7 @@ int main(void)
         unit_test(test_http_post_on_a_dead_kept_connection_succeeds),
         unit_test(test_http_answer_over_its_bound_is_refused),
         unit_test(test_http_headers_over_their_bound_are_refused),
+        unit_test(test_http_every_end_is_counted_under_its_kind),
         unit_test(test_http_silent_server_is_a_timeout),
         unit_test(test_http_refused_connection_is_reported),
         unit_test(test_http_broken_answer_is_a_failure),

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers entra-metrics and entra-status, and the section in mod_status: what moves, what stays over a reload, who may see it.
+
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import test, { after, before, beforeEach, describe } from 'node:test';
+import { selfSigned, toPem } from '../emulator/certificate.mjs';
+import { parseExposition } from './lib/exposition.mjs';
+import { missing } from './lib/httpd.mjs';
+import { noPostgres, startPostgres } from './lib/postgres.mjs';
+import { entraSso, makeToken, Scim } from './lib/scim.mjs';
+import { CERT_CLIENT, CLIENT, CLIENT_SECRET, CONTOSO } from '../emulator/tenants.mjs';
+import { siteFiles, startSite } from './lib/site.mjs';
+import { until } from './lib/wait.mjs';
+
+/** mod_authz_core's own word on a refusal, beside ours. */
+const REFUSED = /AH01631/;
+const PROGRAM = { Accept: 'application/json' };
+
+const PAGES = `
+ExtendedStatus On
+<Location "/-/">
+    AuthType None
+    Require all granted
+</Location>
+<Location "/-/metrics">
+    SetHandler entra-metrics
+</Location>
+<Location "/-/status">
+    SetHandler entra-status
+</Location>
+<Location "/-/server">
+    SetHandler server-status
+</Location>
+<Location "/admin/">
+    SetHandler entra-metrics
+    Require entra-role Nobody.Has.This
+</Location>
+<Location "/refused">
+    Require entra-role Nobody.Has.This
+</Location>`;
+
+const options = { directives: { EntraSCIM: 'on' }, modules: ['status'], extra: PAGES };
+
+async function read(site) {
+  const answer = await site.httpd.get('/-/metrics');
+  assert.equal(answer.status, 200, answer.text);
+  return parseExposition(answer.text);
+}
+
+/** What a step adds: `of(name, labels)` is the difference. */
+async function difference(site, step) {
+  const before = await read(site);
+  await step();
+  const then = await read(site);
+  return (name, labels) => then.sum(name, labels) - before.sum(name, labels);
+}
+
+describe('metrics', { skip: missing }, () => {
+  let site;
+  let scim;
+
+  before(async () => {
+    site = await startSite(options);
+    scim = new Scim(site, makeToken(site));
+    site.httpd.allow(REFUSED);
+  });
+  after(async () => { await site?.stop(); });
+  beforeEach(() => site.reset());
+
+  test('the page is what a scraper takes', async () => {
+    const answer = await site.httpd.get('/-/metrics');
+    assert.equal(answer.header('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+    assert.equal(answer.header('cache-control'), 'no-store');
+    assert.equal(answer.header('x-content-type-options'), 'nosniff');
+    const metrics = parseExposition(answer.text);
+    for (const [name, { help, type, samples }] of metrics.families) {
+      assert.match(name, /^entra_/);
+      assert.ok(help.length > 8, name);
+      assert.ok(type, name);
+      for (const { labels } of samples) if (!/build_info|gate/.test(name)) assert.ok(labels.site === site.origin || labels.site === '', name);
+    }
+    assert.equal(metrics.find('entra_build_info').length, 1);
+    assert.equal(metrics.get('entra_application_info', { site: site.origin, tenant: CONTOSO, client_id: CLIENT }), 1);
+    assert.equal(metrics.get('entra_gate_in_use'), 0);
+    assert.ok(metrics.get('entra_gate_limit') > 0);
+  });
+
+  test('only GET and HEAD are answered', async () => {
+    for (const path of ['/-/metrics']) {
+      for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+        const answer = await site.httpd.request({ method, path });
+        assert.equal(answer.status, 405, `${method} ${path}`);
+        assert.match(answer.header('allow'), /\bGET\b/);
+        assert.doesNotMatch(answer.text, /entra_|Applications/);
+      }
+      const head = await site.httpd.request({ method: 'HEAD', path });
+      assert.equal(head.status, 200);
+      assert.equal(head.body.length, 0);
+    }
+  });
+
+  test('who may see it is what Require says', async () => {
+    const stranger = await site.httpd.request({ path: '/admin/metrics', headers: PROGRAM });
+    assert.equal(stranger.status, 401);
+    const browser = await site.signedIn();
+    const answer = await browser.fetch(site.at('/admin/metrics'), { headers: PROGRAM });
+    assert.equal(answer.status, 403);
+    assert.doesNotMatch(answer.text + stranger.text, /entra_signins/);
+  });
+
+  test('a sign-in, a refusal and a sign-out count', async () => {
+    let browser;
+    const signIn = await difference(site, async () => { browser = await site.signedIn(); });
+    assert.equal(signIn('entra_signins_started_total', { kind: 'plain' }), 1);
+    assert.equal(signIn('entra_signins_total', { result: 'ok' }), 1);
+    assert.equal(signIn('entra_signins_total'), 1);
+    assert.equal(signIn('entra_outbound_requests_total', { endpoint: 'token', result: 'ok' }), 1);
+    assert.equal(signIn('entra_outbound_request_duration_seconds_count', { endpoint: 'token' }), 1);
+    assert.ok(signIn('entra_outbound_request_duration_seconds_sum', { endpoint: 'token' }) > 0);
+
+    const refusal = await difference(site, async () => {
+      assert.equal((await browser.fetch(site.at('/refused'), { headers: PROGRAM })).status, 403);
+    });
+    assert.equal(refusal('entra_access_refused_total', { identity: 'session' }), 1);
+    assert.equal(refusal('entra_faults_total', { number: 'ENTRA1502', class: 'user' }), 1);
+
+    const signOut = await difference(site, async () => {
+      await browser.fetch(site.at('/.entra/logout?rd=/'), { method: 'POST', from: site.at('/page.html') });
+    });
+    assert.equal(signOut('entra_sessions_ended_total', { cause: 'sign_out' }), 1);
+    assert.equal(signOut('entra_sessions_ended_total'), 1);
+  });
+
+  test('a request with a session counts nothing', async () => {
+    const browser = await site.signedIn();
+    const before = (await read(site)).families;
+    for (let i = 0; i < 5; i++) assert.equal((await browser.fetch(site.at('/page.html'))).status, 200);
+    const then = (await read(site)).families;
+    const counters = (families) => JSON.stringify([...families].filter(([, { type }]) => type !== 'gauge'));
+    assert.equal(counters(then), counters(before));
+  });
+
+  test('a refused sign-in counts by its class', async () => {
+    await site.emu.control('authorize', { error: 'access_denied', error_description: 'AADSTS65004: the user declined' });
+    const refused = await difference(site, async () => {
+      const page = await site.browser().navigate(site.at('/page.html'));
+      assert.ok(page.status >= 400, page.trace);
+    });
+    assert.equal(refused('entra_signins_started_total'), 1);
+    assert.equal(refused('entra_signins_total', { result: 'ok' }), 0);
+    assert.equal(refused('entra_signins_total'), 1);
+    assert.equal(refused('entra_faults_total'), 1);
+  });
+
+  test('an outage of Entra is seen at its endpoint', async () => {
+    await site.emu.control('fault', { endpoint: 'token', status: 503 });
+    site.httpd.allow(/ENTRA1323/);
+    const outage = await difference(site, () => site.browser().navigate(site.at('/page.html')));
+    assert.equal(outage('entra_outbound_requests_total', { endpoint: 'token', result: 'error' }), 1);
+    assert.equal(outage('entra_signins_total', { result: 'later' }), 1);
+  });
+
+  test('SCIM counts, and strangers apart from it', async () => {
+    const scimRequests = await difference(site, async () => {
+      const user = await scim.user({ userName: 'counted@contoso.example' });
+      assert.equal((await scim.get(`/Users/${user.id}`)).status, 200);
+      assert.equal((await scim.patch(`/Users/${user.id}`, { op: 'Replace', path: 'displayName', value: 'C' })).status, 200);
+      assert.equal((await scim.send('DELETE', `/Users/${user.id}`)).status, 204);
+      assert.equal((await scim.get(`/Users/${user.id}`)).status, 404);
+    });
+    site.httpd.allow(/ENTRA2102/);
+    const count = (method, status) => scimRequests('entra_scim_requests_total', { method, status });
+    assert.deepEqual([count('post', '2xx'), count('read', '2xx'), count('change', '2xx'), count('delete', '2xx'), count('read', '4xx')], [1, 1, 1, 1, 1]);
+    const metrics = await read(site);
+    const now = Date.now() / 1000;
+    assert.ok(Math.abs(metrics.get('entra_scim_last_request_timestamp_seconds') - now) < 60);
+    assert.ok(Math.abs(metrics.get('entra_scim_last_error_timestamp_seconds') - now) < 60);
+    assert.equal(metrics.get('entra_scim_last_error_number'), 1616);
+
+    const stranger = await difference(site, async () => {
+      assert.equal((await new Scim(site, 'entra_scim_0123456789abcdef_' + 'A'.repeat(43)).get('/Users')).status, 401);
+    });
+    site.httpd.allow(/ENTRA1613/);
+    assert.equal(stranger('entra_scim_unauthorized_total'), 1);
+    assert.equal((await read(site)).get('entra_scim_last_error_number'), 1616);
+  });
+
+  test('a disabled user\'s session ends by SCIM', async () => {
+    await site.signedIn();
+    const { id } = (await scim.filter('Users', 'userName eq "ada@contoso.example"')).json().Resources[0];
+    const ended = await difference(site, () => scim.patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: false }));
+    assert.ok(ended('entra_sessions_ended_total', { cause: 'scim' }) >= 1);
+    assert.equal((await scim.send('DELETE', `/Users/${id}`)).status, 204);
+  });
+
+  test('what the command ends is learned from the database', async () => {
+    await site.signedIn({ user: 'gus' });
+    const { status, err } = entraSso(site, ['sessions', 'revoke', '--user', 'gus@contoso.example']);
+    assert.equal(status, 0, err);
+    await until('the node has heard of it', async () => (await read(site)).get('entra_sessions_ended_total', { site: '', cause: 'elsewhere' }) === 1);
+  });
+
+  test('gauges tell what stands', async () => {
+    await site.signedIn();
+    const metrics = await until('the database was counted', async () => {
+      const now = await read(site);
+      return now.get('entra_sessions') >= 1 && now;
+    }, { timeout: 20000 });
+    assert.equal(metrics.get('entra_database_up'), 1);
+    assert.ok(metrics.get('entra_signing_keys') >= 1);
+    const age = metrics.get('entra_keys_age_seconds');
+    assert.ok(age >= 0 && age < 600, `${age}`);
+    assert.ok(Math.abs(metrics.get('entra_keys_fetched_timestamp_seconds') + age - Date.now() / 1000) < 60);
+    assert.equal(metrics.get('entra_ended_sessions_capacity'), 1 << 18);
+    assert.equal(metrics.get('entra_scim_tokens'), 1);
+    const year = 365 * 86400;
+    for (const token of ['soonest', 'latest']) assert.ok(Math.abs(metrics.get('entra_scim_token_expiry_timestamp_seconds', { token }) - Date.now() / 1000 - year) < 600);
+    assert.equal(metrics.get('entra_credential_expiry_timestamp_seconds'), undefined);
+  });
+
+  test('counts outlive a reload', async () => {
+    const before = await read(site);
+    assert.ok(before.sum('entra_signins_total', { result: 'ok' }) > 0);
+    await site.httpd.graceful();
+    const then = await read(site);
+    for (const name of ['entra_signins_total', 'entra_sessions_ended_total', 'entra_scim_requests_total', 'entra_faults_total']) {
+      assert.deepEqual(then.find(name), before.find(name), name);
+    }
+  });
+
+  test('nothing secret stands in it', async () => {
+    const { text } = await site.httpd.get('/-/metrics');
+    const secrets = Object.values(site.emu.stats().secrets).flat();
+    for (const secret of [...secrets, CLIENT_SECRET]) assert.ok(!text.includes(secret));
+    assert.ok(!text.includes(scim.token));
+    assert.doesNotMatch(text, /contoso\.example/);
+  });
+});
+
+describe('metrics of several applications', { skip: missing }, () => {
+  const days = 20;
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const now = Math.floor(Date.now() / 1000);
+  const cert = toPem(selfSigned({ privateKey, publicKey, commonName: 'intranet', notBefore: now - 86400, notAfter: now + days * 86400 }));
+  const both = cert + privateKey.export({ type: 'pkcs8', format: 'pem' });
+  let site;
+
+  before(async () => {
+    site = await startSite({
+      ...options,
+      directives: {},
+      files: { ...siteFiles, 'hostile <b>"\'&.pem': { content: both, mode: 0o600 } },
+      // One with a certificate and the first one's origin, one that shares the first one's application, and one without Entra.
+      extra: (server, { emu }) => `${PAGES}
+<VirtualHost 127.0.0.1:${server.port}>
+    ServerName http://other.localhost:${server.port}
+    EntraPublicURL ${server.origin}
+    EntraTenant ${CONTOSO}
+    EntraClientID ${CERT_CLIENT}
+    EntraClientCertificate "${server.path('hostile <b>\\"\'&.pem')}"
+    EntraAuthority ${emu.url}
+</VirtualHost>
+<VirtualHost 127.0.0.1:${server.port}>
+    ServerName http://same.localhost:${server.port}
+    EntraPublicURL ${server.origin}
+</VirtualHost>`,
+    });
+    site.httpd.allow(/ENTRA2032|ENTRA4040/);
+  });
+  after(async () => { await site?.stop(); });
+
+  test('each has its own series, also with one origin', async () => {
+    const metrics = await read(site);
+    const sites = metrics.find('entra_application_info').map(({ labels }) => [labels.site, labels.client_id]);
+    assert.deepEqual(sites, [[site.origin, CLIENT], [`${site.origin} ${CERT_CLIENT}`, CERT_CLIENT]]);
+    assert.equal(metrics.get('entra_credential_expiry_timestamp_seconds'), now + days * 86400);
+    assert.equal(metrics.get('entra_scim_users'), undefined);
+  });
+
+  test('without a database the page is there, and says so', { skip: noPostgres }, async () => {
+    const postgres = startPostgres();
+    const own = await startSite({ ...options, directives: { EntraSCIM: 'on', EntraDatabase: `"pgsql:${postgres.conninfo}"` } });
+    try {
+      own.httpd.allow(/ENTRA207[12]: /, /ENTRA144[1-4]: /);
+      await own.signedIn();
+      await until('sessions are counted', async () => (await read(own)).get('entra_sessions') >= 1, { timeout: 20000 });
+      postgres.halt();
+      const away = await until('the database is away', async () => {
+        const metrics = await read(own);
+        return metrics.get('entra_database_up') === 0 && metrics;
+      }, { timeout: 20000 });
+      for (const name of ['entra_sessions', 'entra_scim_users', 'entra_scim_groups', 'entra_scim_tokens']) assert.equal(away.get(name), undefined, name);
+      assert.ok(away.sum('entra_database_failures_total') >= 1);
+      assert.ok(away.get('entra_signing_keys') >= 1);
+      postgres.start();
+      await until('the database is back', async () => {
+        const metrics = await read(own);
+        return metrics.get('entra_database_up') === 1 && metrics.get('entra_sessions') >= 1;
+      }, { timeout: 30000 });
+    } finally {
+      await own.stop();
+      postgres.kill();
+    }
+  });
+});
