@@ -15,6 +15,21 @@ static sso_rc look(sso_store_t *store)
     return sso_store_is_ended(&unit_ctx, store, id, &ended);
 }
 
+/* As httpd's processes do, which try again after a second: on a slow disk one of ten may find the file locked for longer
+ * than it waits. Any other fault is one. */
+static bool look_patiently(sso_store_t *store)
+{
+    for (int i = 0; i < 30; i++) {
+        sso_fault_clear(&unit_ctx);
+        sso_rc rc = look(store);
+        if (rc == SSO_OK || unit_ctx.fault.detail == NULL || strstr(unit_ctx.fault.detail, "locked") == NULL) {
+            return rc == SSO_OK;
+        }
+        apr_sleep(apr_time_from_sec(1));
+    }
+    return false;
+}
+
 static void test_schema_is_made_by_the_first_use(void **state)
 {
     (void)state;
@@ -41,7 +56,7 @@ static void test_schema_of_ten_processes_is_made_once(void **state)
             close(gate[1]);
             bool good = read(gate[0], &nothing, 1) == 0 &&
                         sso_store_make(&unit_ctx, unit_pool, database_driver, database_params, &store) == SSO_OK &&
-                        look(store) == SSO_OK;
+                        look_patiently(store);
             if (!good) {
                 print_error("%s: %s\n", sso_reason(unit_ctx.fault.rc)->name,
                             unit_ctx.fault.detail == NULL ? "-" : unit_ctx.fault.detail);
