@@ -150,5 +150,9 @@
 #define SSO_MAX_REFRESHES 16
 #define SSO_MAX_FEDERATED_FORM (SSO_MAX_JWT + 4096)
 
+/* A line of the audit log, which a pipe takes as one piece (PIPE_BUF); and the names of changed attributes in it. */
+#define SSO_MAX_AUDIT_LINE 4096
+#define SSO_MAX_AUDIT_NAMES 32
+
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300

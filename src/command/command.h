@@ -7,6 +7,7 @@
 #include <apr_tables.h>
 
 #include "base/result.h"
+#include "flow/audit.h"
 #include "session/store.h"
 
 /* Exit statuses. */
@@ -33,7 +34,9 @@ typedef struct {
 typedef struct {
     const char *app; /* as in the store */
     const char *origin;
-    const char *database; /* where its rows are, as in EntraDatabase */
+    const char *database;   /* where its rows are, as in EntraDatabase */
+    const char *audit;      /* file of EntraAuditLog; NULL: none, or a pipe */
+    apr_file_t *audit_file; /* it, once sso_auditing_begin has opened it */
 } sso_application_t;
 
 /* Where the state is. */
@@ -41,6 +44,7 @@ typedef struct {
     apr_array_header_t *databases;    /* const char *, as in EntraDatabase, each once */
     apr_array_header_t *key_files;    /* const char *, each once */
     apr_array_header_t *applications; /* sso_application_t; empty without a configuration */
+    bool audited;                     /* one of them has an audit log that is open */
 } sso_place_t;
 
 typedef struct {
@@ -48,6 +52,7 @@ typedef struct {
     sso_options_t options;
     apr_file_t *out;
     apr_file_t *err;
+    const char *actor; /* who does this, for the audit; NULL before sso_auditing_begin */
 } sso_command_t;
 
 /* One line on standard error. */
@@ -62,6 +67,15 @@ bool sso_place_find(sso_command_t *command, sso_place_t *ret_place);
 /* Opens a database for the rest of the process. An embedded one is opened as the user whom its folder belongs to, so
  * that no file of root's comes to lie in it: this process is that user from then on. */
 bool sso_place_open(sso_command_t *command, const char *database, sso_store_t **ret_store);
+
+/* Opens the audit logs of the place, while this process is still who started it; before sso_place_open. One that cannot
+ * be opened is told, and hinders nothing. */
+void sso_auditing_begin(sso_command_t *command, sso_place_t *place);
+/* Writes the event into the audit log of an application (as in the store), or with NULL into each one. */
+void sso_auditing_write(sso_command_t *command, const sso_place_t *place, const char *app, sso_audit_event_t *event);
+/* One event for each ended session (sso_store_ended_t), told by what is known of it (sso_stored_t). */
+void sso_auditing_ended(sso_command_t *command, const sso_place_t *place, const apr_array_header_t *sessions,
+                        const apr_array_header_t *ended);
 
 /* The subcommands: an exit status. */
 int sso_command_list(sso_command_t *command);

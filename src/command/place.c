@@ -29,12 +29,13 @@ static void text_add(apr_array_header_t *texts, const char *text)
     APR_ARRAY_PUSH(texts, const char *) = text;
 }
 
-/* Lines "entra-database TAB source", "entra-keys TAB file", "entra-application TAB app TAB origin"; others are httpd's.
- */
+/* Lines "entra-database TAB source", "entra-keys TAB file", "entra-audit TAB file" where there is one, and
+ * "entra-application TAB app TAB origin"; others are httpd's. */
 static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
 {
     char *last = NULL;
-    const char *database = ""; /* the line before is of the same application */
+    const char *database = ""; /* the lines before are of the same application */
+    const char *audit = NULL;
     for (char *line = apr_strtok(text, "\n", &last); line != NULL; line = apr_strtok(NULL, "\n", &last)) {
         char *value = strchr(line, '\t');
         if (value == NULL) {
@@ -47,12 +48,17 @@ static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
             text_add(place->databases, database);
         } else if (strcmp(line, "entra-keys") == 0) {
             text_add(place->key_files, apr_pstrdup(pool, value));
+        } else if (strcmp(line, "entra-audit") == 0) {
+            audit = apr_pstrdup(pool, value);
         } else if (strcmp(line, "entra-application") == 0 && second != NULL) {
             *second++ = '\0';
             sso_application_t *application = &APR_ARRAY_PUSH(place->applications, sso_application_t);
             application->app = apr_pstrdup(pool, value);
             application->origin = apr_pstrdup(pool, second);
             application->database = database;
+            application->audit = audit;
+            application->audit_file = NULL;
+            audit = NULL;
         }
     }
 }
@@ -125,6 +131,7 @@ bool sso_place_find(sso_command_t *command, sso_place_t *ret_place)
     ret_place->databases = apr_array_make(pool, 1, sizeof(const char *));
     ret_place->key_files = apr_array_make(pool, 1, sizeof(const char *));
     ret_place->applications = apr_array_make(pool, 1, sizeof(sso_application_t));
+    ret_place->audited = false;
     if (command->options.config != NULL) {
         return place_ask_httpd(command, ret_place);
     }

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <apr_strings.h>
+
 #include "base/bytes.h"
 #include "base/rotate.h"
 
@@ -11,25 +13,25 @@
 #define KEY_KEPT (SSO_SESSION_CAP + apr_time_from_sec(60 * 60))
 
 /* The one key file; several are a matter for --state. */
-static const char *key_file(sso_command_t *command)
+static const char *key_file(sso_command_t *command, sso_place_t *place)
 {
-    sso_place_t place;
-    if (!sso_place_find(command, &place)) {
+    if (!sso_place_find(command, place)) {
         return NULL;
     }
-    if (place.key_files->nelts != 1) {
+    if (place->key_files->nelts != 1) {
         sso_command_complain(command, "the configuration has %d state directories; name one with --state",
-                             place.key_files->nelts);
+                             place->key_files->nelts);
         return NULL;
     }
-    return sso_text_at(place.key_files, 0);
+    return sso_text_at(place->key_files, 0);
 }
 
 int sso_command_rotate(sso_command_t *command)
 {
     sso_ctx_t *ctx = &command->ctx;
     sso_rotation_t rotation;
-    const char *path = key_file(command);
+    sso_place_t place;
+    const char *path = key_file(command, &place);
     if (path == NULL) {
         return SSO_EXIT_FAILED;
     }
@@ -38,6 +40,11 @@ int sso_command_rotate(sso_command_t *command)
         SSO_OK) {
         return sso_command_fault(command);
     }
+    sso_audit_event_t event = {
+        .action = SSO_AUDIT_KEY_ROTATED,
+        .reason = apr_psprintf(ctx->pool, "key %s %s", rotation.id, prepare ? "is prepared" : "seals from now on")};
+    sso_auditing_begin(command, &place);
+    sso_auditing_write(command, &place, NULL, &event);
     if (prepare) {
         apr_file_printf(command->out,
                         "Key %s %s at the end of %s: it opens, and does not seal yet.\n"
@@ -64,7 +71,8 @@ int sso_command_rotate(sso_command_t *command)
 int sso_command_export(sso_command_t *command)
 {
     const char *text;
-    const char *path = key_file(command);
+    sso_place_t place;
+    const char *path = key_file(command, &place);
     if (path == NULL) {
         return SSO_EXIT_FAILED;
     }

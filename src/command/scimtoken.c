@@ -83,7 +83,7 @@ static bool application_of_tokens(sso_command_t *command, const char *database, 
         complain_of_choice(command, &none);
         return false;
     }
-    *ret_application = (sso_application_t){app, app, database};
+    *ret_application = (sso_application_t){.app = app, .origin = app, .database = database};
     return true;
 }
 
@@ -114,6 +114,17 @@ static const char *origin_of(const sso_place_t *place, const char *app)
 
 /* ---- new ---- */
 
+/* SECURITY: its id, never the token. */
+static void tell_made(sso_command_t *command, const sso_place_t *place, const sso_scim_token_t *token, int ended,
+                      apr_interval_time_t overlap)
+{
+    sso_audit_event_t event = {.action = SSO_AUDIT_SCIM_TOKEN_MADE};
+    event.reason =
+        apr_psprintf(command->ctx.pool, "SCIM token %s, until %s; %d older tokens %s", token->id,
+                     sso_time_print(command->ctx.pool, token->expires), ended, overlap == 0 ? "ended" : "will end");
+    sso_auditing_write(command, place, token->app, &event);
+}
+
 int sso_command_token_new(sso_command_t *command)
 {
     sso_ctx_t *ctx = &command->ctx;
@@ -130,13 +141,17 @@ int sso_command_token_new(sso_command_t *command)
         sso_command_complain(command, "--overlap: %s", wrong != NULL ? wrong : "at most 90d");
         return SSO_EXIT_USAGE;
     }
-    if (!sso_place_find(command, &place) || !application_find(command, &place, &application) ||
-        !sso_place_open(command, application.database, &store)) {
+    if (!sso_place_find(command, &place) || !application_find(command, &place, &application)) {
+        return SSO_EXIT_FAILED;
+    }
+    sso_auditing_begin(command, &place);
+    if (!sso_place_open(command, application.database, &store)) {
         return SSO_EXIT_FAILED;
     }
     if (sso_scim_token_make(ctx, store, application.app, overlap, &token, &row, &ended) != SSO_OK) {
         return sso_command_fault(command);
     }
+    tell_made(command, &place, &row, ended, overlap);
     /* The token alone on standard output, so that it can be sent on without passing a screen. */
     apr_file_printf(command->out, "%s\n", token);
     apr_file_printf(command->err,
@@ -219,6 +234,7 @@ int sso_command_token_revoke(sso_command_t *command)
     if (!sso_place_find(command, &place)) {
         return SSO_EXIT_FAILED;
     }
+    sso_auditing_begin(command, &place);
     for (int i = 0; i < place.databases->nelts && !found; i++) {
         sso_store_t *store;
         if (!sso_place_open(command, sso_text_at(place.databases, i), &store)) {
@@ -233,6 +249,9 @@ int sso_command_token_revoke(sso_command_t *command)
                              sso_printable(command->ctx.pool, command->options.operand));
         return SSO_EXIT_FAILED;
     }
+    sso_audit_event_t event = {.action = SSO_AUDIT_SCIM_TOKEN_REVOKED};
+    event.reason = apr_pstrcat(command->ctx.pool, "SCIM token ", command->options.operand, NULL);
+    sso_auditing_write(command, &place, NULL, &event);
     apr_file_printf(command->out, "Revoked. Provisioning with it gets 401 from now on.\n");
     return SSO_EXIT_DONE;
 }

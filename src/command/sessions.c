@@ -3,7 +3,6 @@
 #include "command/command.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,13 +121,6 @@ int sso_command_list(sso_command_t *command)
     return SSO_EXIT_DONE;
 }
 
-/* Who did it, for the audit: the person behind sudo is in the machine's own log. */
-static const char *actor(sso_command_t *command, uid_t uid)
-{
-    const struct passwd *entry = getpwuid(uid);
-    return apr_psprintf(command->ctx.pool, "entra-sso by %s", entry == NULL ? "an unknown user" : entry->pw_name);
-}
-
 /* From a prefix to the one session that begins so. */
 static bool id_find(sso_command_t *command, const apr_array_header_t *sessions, sso_store_which_t *which)
 {
@@ -170,17 +162,18 @@ int sso_command_revoke(sso_command_t *command)
     sso_ctx_t *ctx = &command->ctx;
     sso_place_t place;
     sso_store_which_t which;
-    const char *who = actor(command, getuid()); /* before this process becomes another user */
     if (!revoke_is_clear(command)) {
         return SSO_EXIT_USAGE;
     }
     if (!sso_place_find(command, &place)) {
         return SSO_EXIT_FAILED;
     }
+    sso_auditing_begin(command, &place);
     which_fill(&command->options, &which);
     apr_array_header_t *stores = apr_array_make(ctx->pool, 1, sizeof(sso_store_t *));
-    /* They are looked at only to find one by its id, and to say how many there are. */
-    int limit = command->options.id != NULL || command->options.all ? SSO_MAX_LISTED_SESSIONS : 1;
+    /* They are looked at only to find one by its id, to say how many there are, and for the audit. */
+    bool all = command->options.id != NULL || command->options.all || place.audited;
+    int limit = all ? SSO_MAX_LISTED_SESSIONS : 1;
     apr_array_header_t *sessions = sessions_find(command, &place, &which, limit, stores);
     if (sessions == NULL || (command->options.id != NULL && !id_find(command, sessions, &which))) {
         return SSO_EXIT_FAILED;
@@ -191,10 +184,14 @@ int sso_command_revoke(sso_command_t *command)
         return SSO_EXIT_FAILED;
     }
     apr_array_header_t *ended = apr_array_make(ctx->pool, 64, sizeof(sso_store_ended_t));
-    for (int i = 0; i < stores->nelts; i++) {
-        if (sso_store_end(ctx, APR_ARRAY_IDX(stores, i, sso_store_t *), &which, "revoked", who, ended) != SSO_OK) {
-            return sso_command_fault(command);
-        }
+    sso_rc rc = SSO_OK;
+    for (int i = 0; rc == SSO_OK && i < stores->nelts; i++) {
+        rc = sso_store_end(ctx, APR_ARRAY_IDX(stores, i, sso_store_t *), &which, "revoked", command->actor, ended);
+    }
+    /* Also when the next database failed. */
+    sso_auditing_ended(command, &place, sessions, ended);
+    if (rc != SSO_OK) {
+        return sso_command_fault(command);
     }
     apr_file_printf(command->out, "Ended %d session%s.%s\n", ended->nelts, ended->nelts == 1 ? "" : "s",
                     ended->nelts == 0 ? "" : " Every node refuses them within 2 seconds.");

@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "base/crypto.h"
 #include "directory/barred.h"
+#include "directory/changed.h"
 #include "directory/patch.h"
 
 typedef struct {
@@ -113,6 +114,25 @@ static sso_rc finish(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work,
     return sso_scim_audit(ctx, connection, work->scim->app, work->asked->actor, words, work->id);
 }
 
+/* For the audit: which attributes, and of their values no more than says who it is. NULL: it was not there, or is not
+ * any more. */
+static void describe(sso_ctx_t *ctx, work_t *work, const sso_json_t *before, const sso_json_t *after, bool members)
+{
+    sso_scim_event_t *event = &work->done->event;
+    const sso_json_t *document = after != NULL ? after : before;
+    sso_resource_keys_t keys;
+    apr_array_header_t *changed = sso_changed_names(ctx->pool, before, after);
+    if (members) {
+        APR_ARRAY_PUSH(changed, const char *) = "members";
+    }
+    sso_resource_keys(ctx->pool, work->asked->kind, document, &keys);
+    event->changed = changed;
+    event->user_name = sso_json_get_text(document, "userName");
+    event->external_id = keys.external_id;
+    event->is_user = work->asked->kind == SSO_SCIM_USER;
+    event->active = keys.active;
+}
+
 static const apr_array_header_t *replace_step(apr_pool_t *pool, const apr_array_header_t *ids)
 {
     apr_array_header_t *steps = apr_array_make(pool, 1, sizeof(sso_members_step_t));
@@ -184,7 +204,7 @@ static sso_rc create(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work)
     const sso_provision_t *asked = work->asked;
     sso_scim_written_t written = {asked->kind, work->scim->app, work->id, NULL, {.active = false}};
     const apr_array_header_t *steps;
-    bool members;
+    bool members = false;
     sso_rc rc = compute(ctx, asked, NULL, &written.document, &steps);
     if (rc != SSO_OK) {
         return rc;
@@ -196,6 +216,7 @@ static sso_rc create(sso_ctx_t *ctx, sso_connection_t *connection, work_t *work)
         rc = sso_scim_row_add(ctx, connection, &written);
         rc = rc == SSO_OK ? sso_members_apply(ctx, connection, work->scim->app, work->id, steps, &members) : rc;
     }
+    describe(ctx, work, NULL, written.document, members);
     return rc == SSO_OK ? finish(ctx, connection, work, what(asked, NULL, NULL)) : rc;
 }
 
@@ -218,6 +239,7 @@ static sso_rc change_group(sso_ctx_t *ctx, sso_connection_t *connection, work_t 
         rc = sso_members_touch(ctx, connection, work->id);
     }
     rc = rc == SSO_OK ? sso_scim_row_set(ctx, connection, written, old) : rc;
+    describe(ctx, work, old->document, written->document, members);
     return rc == SSO_OK ? finish(ctx, connection, work, what(work->asked, old, &written->keys)) : rc;
 }
 
@@ -230,6 +252,7 @@ static sso_rc change_user(sso_ctx_t *ctx, sso_connection_t *connection, work_t *
     sso_rc rc = make_way(ctx, connection, work, written);
     rc = rc == SSO_OK ? sso_scim_row_set(ctx, connection, written, old) : rc;
     rc = rc == SSO_OK ? user_effect(ctx, connection, work, old, &written->keys) : rc;
+    describe(ctx, work, old->document, written->document, false);
     return rc == SSO_OK ? finish(ctx, connection, work, what(work->asked, old, &written->keys)) : rc;
 }
 
@@ -259,6 +282,7 @@ static sso_rc delete (sso_ctx_t *ctx, sso_connection_t *connection, work_t *work
         rc = end_sessions(ctx, connection, work, old->oid, old->user_key, "deleted by SCIM");
     }
     rc = rc == SSO_OK ? sso_scim_row_delete(ctx, connection, asked->kind, work->scim->app, work->id) : rc;
+    describe(ctx, work, old->document, NULL, false);
     return rc == SSO_OK ? finish(ctx, connection, work, what(asked, old, NULL)) : rc;
 }
 

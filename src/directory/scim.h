@@ -47,6 +47,11 @@ typedef struct {
     const char *oid;                 /* of a user; "" for none */
     const apr_array_header_t *ended; /* sso_store_ended_t; NULL: nothing that ends sessions was done */
     bool unmatched;                  /* its externalId is no object id, and EntraSCIMMatch is oid */
+    const char *user_name;           /* of a user, as it is now; as it was, when deleted; NULL of a group */
+    const char *external_id;         /* NULL for none */
+    bool is_user;                    /* then active counts */
+    bool active;
+    const apr_array_header_t *changed; /* const char *: names of the attributes */
 } sso_scim_event_t;
 
 /* With a status of 400 and more, the fault of the context tells why; body is there anyway. */

@@ -522,10 +522,17 @@ static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_s
 static void end_silence(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
                         const sso_callback_t *callback, sso_answer_t *answer)
 {
+    bool had = read_session(ctx, site, request, &answer->record);
     sso_rc rc = sso_callback_error(ctx, callback);
     if (sso_silent_goes_on(ctx, site, request, rc, answer->cookies)) {
         go_to_page(ctx, site, state, answer);
         return;
+    }
+    if (had) {
+        answer->ended_cause = "revalidation";
+        answer->ended_oid = answer->record.oid;
+        answer->ended_tid = answer->record.tid;
+        answer->ended = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
     }
     plan_t plan = {.return_path = state->return_path, .attempts = state->attempts + 1};
     if (plan.attempts < SSO_MAX_ATTEMPTS) {

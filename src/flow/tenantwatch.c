@@ -128,7 +128,9 @@ static sso_rc end_sessions(sso_ctx_t *ctx, turn_t *turn, const sso_store_which_t
         rc = sso_ending_end(ctx, &ending, which, CAUSE, ACTOR, ended);
     }
     if (rc == SSO_OK && ended->nelts > 0) {
-        const sso_tenantwatch_ended_t entry = {apr_pstrdup(turn->news->ended->pool, which->oid), why, ended->nelts};
+        apr_pool_t *pool = turn->news->ended->pool;
+        const sso_tenantwatch_ended_t entry = {apr_pstrdup(pool, which->oid), why, ended->nelts,
+                                               apr_array_copy(pool, ended)};
         APR_ARRAY_PUSH(turn->news->ended, sso_tenantwatch_ended_t) = entry;
     }
     return rc;

@@ -20,6 +20,7 @@ typedef struct {
     const char *oid;
     const char *why; /* "disabled", "deleted", "revoked" */
     int sessions;
+    const apr_array_header_t *ended; /* which, sso_store_ended_t */
 } sso_tenantwatch_ended_t;
 
 /* What a turn did. */

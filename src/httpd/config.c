@@ -212,8 +212,11 @@ static void dump_database(apr_file_t *out, const server_rec *server)
 {
     const sso_site_config_t *site = sso_config_server(server)->site;
     if (site != NULL) {
-        apr_file_printf(out, "entra-database\t%s\nentra-keys\t%s\nentra-application\t%s\t%s\n", site->database.source,
-                        site->key_file, site->site.app, site->site.origin->text);
+        /* A pipe is nothing that the command could write to. */
+        const char *audit = site->audit_name != NULL && *site->audit_name != '|' ? site->audit_name : NULL;
+        apr_file_printf(out, "entra-database\t%s\nentra-keys\t%s\n%s%s%sentra-application\t%s\t%s\n",
+                        site->database.source, site->key_file, audit == NULL ? "" : "entra-audit\t",
+                        audit == NULL ? "" : audit, audit == NULL ? "" : "\n", site->site.app, site->site.origin->text);
     }
 }
 

@@ -43,6 +43,7 @@ typedef const char *parser_t(apr_pool_t *pool, int argc, const char *const argv[
 #define parse_ASSERTION sso_parse_assertion
 #define parse_DATABASE sso_parse_database
 #define parse_SIZE sso_parse_size
+#define parse_AUDIT sso_parse_audit
 
 static const char *parse_TEXT(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
 {

@@ -40,6 +40,8 @@ void sso_draft_database(sso_draft_t *draft);
 void sso_draft_directory(sso_draft_t *draft);
 /* Fills what the directory decides, and parts its attributes from the claims of tokens. */
 void sso_draft_people(sso_draft_t *draft);
+/* Fills the audit log's name, and says whether it can be one. */
+void sso_draft_audit(sso_draft_t *draft);
 /* Fills the credential, and what the parent must look after. */
 void sso_draft_credential(sso_draft_t *draft);
 /* Fills how Entra is asked about sessions: revalidation, continuous access, the tenant watch. After tenant, client and

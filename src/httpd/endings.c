@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/gate.h"
 #include "base/limits.h"
+#include "httpd/auditlog.h"
 #include "httpd/changes.h"
 #include "httpd/log.h"
 #include "httpd/shared.h"
@@ -151,6 +152,7 @@ void sso_endings_begin(apr_pool_t *pchild, server_rec *main_server)
 
 void sso_endings_log(request_rec *r, const sso_answer_t *answer)
 {
+    sso_audit_endings(r, answer);
     for (int i = 0; i < answer->ended->nelts; i++) {
         const sso_store_ended_t *entry = &APR_ARRAY_IDX(answer->ended, i, sso_store_ended_t);
         /* One's own has its line as a sign-out. */

@@ -18,6 +18,7 @@
 #include "flow/frontchannel.h"
 #include "flow/signin.h"
 #include "flow/signout.h"
+#include "httpd/auditlog.h"
 #include "httpd/endings.h"
 #include "httpd/export.h"
 #include "httpd/tokenendpoint.h"
@@ -49,6 +50,15 @@ static int serve_callback(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, co
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2001: signed in: oid %s, tid %s, session %.8s [id %s]",
                       answer.record.oid, answer.record.tid,
                       sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)), answer.correlation_id);
+    }
+    sso_audit_signed_in(r, visit, &answer);
+    if (answer.ended_cause != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "ENTRA2145: session ended, since Entra does not stand by it without asking: oid %s, tid %s, "
+                      "session %.8s",
+                      answer.record.oid, answer.record.tid,
+                      sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)));
+        sso_endings_log(r, &answer);
     }
     if (answer.form_dropped) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

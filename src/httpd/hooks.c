@@ -21,6 +21,7 @@
 #include "base/counters.h"
 #include "flow/access.h"
 #include "flow/signin.h"
+#include "httpd/auditlog.h"
 #include "httpd/endpoints.h"
 #include "httpd/export.h"
 #include "httpd/forms.h"
@@ -278,6 +279,7 @@ static int refuse_user(request_rec *r, sso_visit_t *visit)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2021: %s needs a step-up to %s: oid %s, session %.8s",
                       sso_printable(r->pool, r->uri), wishes.acr, visit->record.oid,
                       sso_hex(r->pool, visit->record.id, sizeof(visit->record.id)));
+        sso_audit_step_up(r, visit, wishes.acr);
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_STEPUP_REQUIRED);
     }
     sso_count(&ctx, SSO_COUNT_REFUSED_SESSION);

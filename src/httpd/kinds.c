@@ -80,3 +80,21 @@ const char *sso_parse_size(apr_pool_t *pool, int argc, const char *const argv[],
     return wrong == NULL ? NULL
                          : apr_psprintf(pool, "'%s' is no size (%s); write one like 64k, or off", argv[0], wrong);
 }
+
+const char *sso_parse_audit(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value)
+{
+    (void)argc;
+    if (apr_cstr_casecmp(argv[0], "none") == 0) {
+        value->choice = 1;
+        return NULL;
+    }
+    if (sso_has_control(argv[0])) {
+        return "a control character stands in it";
+    }
+    if (*argv[0] == '|') {
+        const char *program = argv[0] + strspn(argv[0], "|$ ");
+        return *program == '\0' ? "no program stands behind the |" : NULL;
+    }
+    value->first = ap_server_root_relative(pool, argv[0]);
+    return *argv[0] == '\0' || value->first == NULL ? "the path is not usable" : NULL;
+}

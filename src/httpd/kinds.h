@@ -13,3 +13,5 @@ const char *sso_parse_assertion(apr_pool_t *pool, int argc, const char *const ar
 const char *sso_parse_database(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
 /* Bytes in size; choice is 1 for "off". */
 const char *sso_parse_size(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);
+/* EntraAuditLog: a file, made absolute, or "|" and a program; choice is 1 for "none". */
+const char *sso_parse_audit(apr_pool_t *pool, int argc, const char *const argv[], sso_value_t *value);

@@ -15,6 +15,7 @@
 #include "base/gate.h"
 #include "base/http.h"
 #include "base/limits.h"
+#include "httpd/auditlog.h"
 #include "httpd/carry.h"
 #include "httpd/changes.h"
 #include "httpd/counts.h"
@@ -117,13 +118,13 @@ int sso_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     node = apr_pcalloc(pconf, sizeof(*node));
     if (!share_authorities(main_server) || !make_gate(pconf) || !sso_endings_share(pconf, main_server) ||
         !sso_provisioning_share(pconf, main_server) || !sso_changes_share(main_server) ||
-        !sso_counts_share(main_server)) {
+        !sso_counts_share(main_server) || !sso_audit_share(pconf, main_server)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, main_server,
                      "ENTRA2012: shared memory cannot be made; check its limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     sso_carry_begin(pconf, main_server);
-    if (!sso_renewal_begin(pconf, ptemp, main_server)) {
+    if (!sso_audit_start(pconf, main_server) || !sso_renewal_begin(pconf, ptemp, main_server)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!sso_tasks_add(pconf, TASK_NAME, true, apr_time_from_sec(1), refresh, main_server) ||

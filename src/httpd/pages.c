@@ -22,6 +22,7 @@
 #include "flow/access.h"
 #include "flow/form.h"
 #include "flow/stepup.h"
+#include "httpd/auditlog.h"
 #include "httpd/log.h"
 
 static const char STYLE[] =
@@ -303,6 +304,7 @@ static int refuse(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, cons
     page_t page = {.number = sso_log_number(r->pool, ctx->fault.rc)};
     page.id = fault_id(r, ctx, answer->correlation_id);
     sso_log_fault(r, ctx, page.id);
+    sso_audit_refused(r, visit, ctx, &answer->record, page.id);
     describe(ctx, &page);
     page.status = status_of(r, ctx, answer->allow);
     page.time = sso_time_print(r->pool, ctx->now);
@@ -345,6 +347,7 @@ int sso_pages_deny(request_rec *r, sso_ctx_t *ctx, const char *challenge)
     page_t page = {.number = sso_log_number(r->pool, ctx->fault.rc)};
     page.id = fault_id(r, ctx, NULL);
     sso_log_fault(r, ctx, page.id);
+    sso_audit_bearer_refused(r, ctx, page.id);
     describe(ctx, &page);
     page.status = status_of(r, ctx, NULL);
     if (challenge != NULL) {

@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "base/limits.h"
 #include "directory/scim.h"
+#include "httpd/auditlog.h"
 #include "httpd/counts.h"
 #include "httpd/log.h"
 #include "httpd/shared.h"
@@ -234,5 +235,6 @@ int sso_provisioning_serve(request_rec *r, const sso_visit_t *visit)
     }
     sso_counts_scim(&ctx, r->method, answer.status);
     log_events(r, visit->site, &answer);
+    sso_audit_scim(r, visit, &ctx, &answer);
     return send_answer(r, &answer);
 }

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "flow/renewals.h"
+#include "httpd/auditlog.h"
 #include "httpd/log.h"
 #include "httpd/site.h"
 
@@ -49,6 +50,7 @@ static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_
                      "ENTRA%04d: %s",
                      record->oid, record->tid, sso_hex(ctx->pool, record->id, sizeof(record->id)),
                      sso_reason(ctx->fault.rc)->number, ctx->fault.detail == NULL ? "-" : ctx->fault.detail);
+        sso_audit_not_renewed((const sso_site_config_t *)site, ctx, record);
         break;
     case SSO_RENEW_ENDED:
         break;

@@ -384,6 +384,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     check_state_directory(&draft);
     check_contexts(&draft);
     sso_draft_database(&draft);
+    sso_draft_audit(&draft);
     if (draft.faults == 0) {
         fill_binding(&draft);
         sso_draft_directory(&draft);

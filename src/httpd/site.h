@@ -26,6 +26,9 @@ typedef struct {
     const char *folder; /* of the embedded database in the state directory, which we make; NULL else */
 } sso_site_database_t;
 
+/* Of httpd/auditlog.c. */
+typedef struct sso_audit_t sso_audit_t;
+
 struct sso_site_config_t {
     sso_site_t site; /* the authority joins in each process */
     sso_authority_config_t authority;
@@ -51,6 +54,8 @@ struct sso_site_config_t {
     sso_scim_t scim;                 /* what site.scim points to; its gate and database join in each process */
     void *scim_gate;                 /* shared memory of the gate before SCIM */
     apr_uint32_t scim_warned;        /* hour of the last warning, in each process */
+    const char *audit_name;          /* EntraAuditLog: a file's path, or "|program"; NULL: none */
+    sso_audit_t *audit;              /* opened before the processes begin; NULL: none */
     const server_rec *server;
     struct sso_counters_t *counters;      /* of the application, in shared memory */
     struct sso_counters_t *node_counters; /* of what is of no application; the same for all sites */

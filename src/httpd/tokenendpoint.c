@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "flow/federation.h"
+#include "httpd/auditlog.h"
 #include "httpd/log.h"
 
 extern module entra_sso_module;
@@ -82,6 +83,7 @@ int sso_tokenendpoint_serve(request_rec *r, sso_ctx_t *ctx, const sso_site_t *si
     } else {
         body = sso_federation_error(ctx);
     }
+    sso_audit_federated(r, ctx);
     if (rc != SSO_OK) {
         int status = sso_reason(rc)->status;
         sso_log_fault(r, ctx, NULL);

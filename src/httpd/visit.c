@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "flow/refresh.h"
 #include "flow/renewals.h"
+#include "httpd/auditlog.h"
 #include "httpd/log.h"
 
 extern module entra_sso_module;
@@ -96,6 +97,7 @@ static bool refresh(request_rec *r, sso_ctx_t *ctx, const sso_site_t *site, sso_
         sso_log_fault(r, ctx, NULL);
         return true;
     case SSO_REFRESH_OUT:
+        sso_audit_out(r, visit, ctx);
         break;
     }
     return false;

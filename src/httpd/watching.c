@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "flow/tenantwatch.h"
+#include "httpd/auditlog.h"
 #include "httpd/log.h"
 #include "httpd/site.h"
 #include "httpd/tasks.h"
@@ -58,6 +59,7 @@ static void tell(const sso_ctx_t *ctx, sso_watching_t *watching, const sso_tenan
 {
     server_rec *s = watching->server;
     tell_ended(s, news);
+    sso_audit_watched(ctx->pool, s, news);
     if (news->restarted) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "ENTRA2085: tenant watch: Graph does not go on from the last state; all users are read anew");

@@ -73,7 +73,7 @@ with_own_paths() {
         -e "s|/etc/ssl/app/private.pem|$place/entra/client-key.pem|g" \
         -e "s|/etc/ssl/certs/ca-certificates.crt|$place/ca.pem|g" \
         -e "s|/usr/local/sbin/entra-secret|$place/entra-secret|g" \
-        -e "s|/var/lib/mod_entra_sso|$place/state|g" \
+        -e "s|/var/lib/mod_entra_sso|$place/state|g" -e "s|/var/log/apache2/|$place/logs/|g" \
         -e "s|/var/www/[a-z]*|$place/htdocs|g"
 }
 

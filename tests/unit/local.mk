@@ -7,6 +7,7 @@ UNIT_TESTS = \
 	tests/unit/test_apitoken \
 	tests/unit/test_assertion \
 	tests/unit/test_attribute \
+	tests/unit/test_audit \
 	tests/unit/test_authority \
 	tests/unit/test_barred \
 	tests/unit/test_bearer \
@@ -15,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/test_certificates \
 	tests/unit/test_challenge \
 	tests/unit/test_change \
+	tests/unit/test_changed \
 	tests/unit/test_claims \
 	tests/unit/test_clock \
 	tests/unit/test_cookie \

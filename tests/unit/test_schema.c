@@ -15,8 +15,8 @@ static sso_rc look(sso_store_t *store)
     return sso_store_is_ended(&unit_ctx, store, id, &ended);
 }
 
-/* As httpd's processes do, which try again after a second: on a slow disk one of ten may find the file locked for longer
- * than it waits. Any other fault is one. */
+/* As httpd's processes do, which try again after a second: on a slow disk one of ten may find the file locked for
+ * longer than it waits. Any other fault is one. */
 static bool look_patiently(sso_store_t *store)
 {
     for (int i = 0; i < 30; i++) {

@@ -263,8 +263,10 @@ class Httpd {
   get alive() { return this.#process !== null && this.#exited === null; }
 
   /** Process ids of the children that serve. */
+  /** Its processes; the programs behind its pipes are none of them. */
   children() {
-    return readIfThere(`/proc/${this.pid}/task/${this.pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+    const name = (pid) => readIfThere(`/proc/${pid}/comm`);
+    return readIfThere(`/proc/${this.pid}/task/${this.pid}/children`).trim().split(' ').filter((pid) => pid && name(pid) === name(this.pid)).map(Number);
   }
 
   file(name, value) { return putFile(this.root, name, value); }
