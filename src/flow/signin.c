@@ -16,6 +16,7 @@
 #include "flow/groups.h"
 #include "flow/keep.h"
 #include "flow/probe.h"
+#include "flow/signout.h"
 #include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
@@ -485,39 +486,6 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     go_home(ctx, site, state, &answer->record, answer);
 }
 
-/* Entra's logout brings the browser back here too, since only this URI is registered: without code or error, and with
- * the state where Entra echoes it. */
-static void come_back_from_logout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
-                                  const char *text, sso_answer_t *answer)
-{
-    sso_state_t state;
-    sso_record_t record;
-    if (text != NULL && sso_state_open(ctx, site, text, &state) == SSO_OK && state.kind == SSO_STATE_SIGN_OUT &&
-        ctx->now - state.issued <= SSO_STATE_LIFE && *state.return_path != '\0') {
-        go_to_page(ctx, site, &state, answer);
-        return;
-    }
-    /* SECURITY: the page says "you are signed out", so it must be true: whoever has a session, and only followed a link
-     * to here, goes to the site instead. */
-    if (sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK) {
-        sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, "/", NULL));
-    } else {
-        answer->kind = SSO_ANSWER_GOODBYE;
-    }
-    /* Neither a foreign state nor the want of a session is a fault here. */
-    sso_fault_clear(ctx);
-}
-
-static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_state)
-{
-    apr_table_t *pairs;
-    bool is = sso_query_parse(ctx, query, &pairs) == SSO_OK && apr_table_get(pairs, "code") == NULL &&
-              apr_table_get(pairs, "error") == NULL && sso_query_one(ctx, pairs, "state", ret_state) == SSO_OK;
-    /* What is malformed is reported by the callback's own parser. */
-    sso_fault_clear(ctx);
-    return is;
-}
-
 /* Entra has no answer that could be had without a word. */
 static void end_silence(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const sso_state_t *state,
                         const sso_callback_t *callback, sso_answer_t *answer)
@@ -548,13 +516,11 @@ static void call_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
     sso_state_t state;
     sso_login_t login;
     sso_record_t present;
-    const char *echoed = NULL;
     begin(ctx, ret_answer);
     if (!method_is(ctx, request, "GET", ret_answer)) {
         return;
     }
-    if (is_from_logout(ctx, request->query, &echoed)) {
-        come_back_from_logout(ctx, site, request, echoed, ret_answer);
+    if (sso_signout_comes_back(ctx, site, request, ret_answer)) {
         return;
     }
     if (sso_callback_parse(ctx, request->query, &callback) != SSO_OK ||

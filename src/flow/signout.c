@@ -206,3 +206,47 @@ void sso_signout(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *re
     }
     sign_out(ctx, site, request, &wish, ret_answer);
 }
+
+/* ---- the way back ---- */
+
+static bool is_from_logout(sso_ctx_t *ctx, const char *query, const char **ret_state)
+{
+    apr_table_t *pairs;
+    bool is = sso_query_parse(ctx, query, &pairs) == SSO_OK && apr_table_get(pairs, "code") == NULL &&
+              apr_table_get(pairs, "error") == NULL && sso_query_one(ctx, pairs, "state", ret_state) == SSO_OK;
+    /* What is malformed is reported by the sign-in's own parser. */
+    sso_fault_clear(ctx);
+    return is;
+}
+
+static void come_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *text,
+                      sso_answer_t *answer)
+{
+    sso_state_t state;
+    sso_record_t record;
+    if (text != NULL && sso_state_open(ctx, site, text, &state) == SSO_OK && state.kind == SSO_STATE_SIGN_OUT &&
+        ctx->now - state.issued <= SSO_STATE_LIFE && *state.return_path != '\0') {
+        sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, state.return_path, NULL));
+        return;
+    }
+    /* SECURITY: the page says "you are signed out", so it must be true: whoever has a session, and only followed a link
+     * to here, goes to the site instead. */
+    if (sso_session_open(ctx, &site->session, request->cookies, &record) == SSO_OK) {
+        sso_answer_redirect(answer, apr_pstrcat(ctx->pool, site->origin->text, "/", NULL));
+    } else {
+        answer->kind = SSO_ANSWER_GOODBYE;
+    }
+    /* Neither a foreign state nor the want of a session is a fault here. */
+    sso_fault_clear(ctx);
+}
+
+bool sso_signout_comes_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request,
+                            sso_answer_t *ret_answer)
+{
+    const char *state = NULL;
+    if (!is_from_logout(ctx, request->query, &state)) {
+        return false;
+    }
+    come_back(ctx, site, request, state, ret_answer);
+    return true;
+}
