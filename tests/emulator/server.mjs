@@ -124,7 +124,10 @@ function createServer(world, tls) {
     socket.on('error', () => socket.destroy());
   });
   // Requests arrive on the TLS socket, which is not the accepted one.
-  server.on(tls ? 'secureConnection' : 'connection', (socket) => { socket.emulatorId = ++sockets; });
+  server.on(tls ? 'secureConnection' : 'connection', (socket) => {
+    socket.emulatorId = ++sockets;
+    if (tls && socket.isSessionReused()) world.stats.resumed += 1;
+  });
   server.on('clientError', (_, socket) => socket.destroy());
   if (tls) server.on('tlsClientError', () => {});
   return server;

@@ -8,6 +8,7 @@ const BACK_CHANNEL = ['discovery', 'keys', 'discoveryV1', 'keysV1', 'token', 'gr
 export function createStats(previous) {
   return {
     accepted: 0,
+    resumed: 0,
     // Sockets outlive a reset: what is open is carried over, what was used starts again.
     open: previous?.open ?? new Set(),
     used: new Set(),
@@ -62,6 +63,7 @@ export function reportStats(stats) {
     grants: structuredClone(stats.grants),
     connections: {
       accepted: stats.accepted,
+      resumed: stats.resumed,
       open: stats.open.size,
       used: stats.used.size,
       backChannel: unionSize(BACK_CHANNEL.map((name) => stats.byEndpoint[name])),

@@ -85,10 +85,10 @@ ensure_npm() {
     command -v npm >/dev/null || apt_install npm
 }
 
-# Downloads the packages of the group 'unpack' and lays their files out under build/packages/NAME.
+# unpack_packages FOLDER GROUP: downloads the packages of a group and lays their files out under FOLDER/packages/NAME.
 unpack_packages() {
     local name target=$1/packages file
-    for name in $(packages_of unpack); do
+    for name in $(packages_of "$2"); do
         [ ! -e "$target/$name/.done" ] || continue
         apt_update
         rm -rf "${target:?}/$name" "$target/download"

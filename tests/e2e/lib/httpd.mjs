@@ -330,9 +330,10 @@ class Httpd {
 
   async #run() {
     const { httpd } = httpdInstalled();
-    const args = ['-d', this.root, '-f', this.configFile, '-DFOREGROUND', ...(this.#options.define ?? []).map((name) => `-D${name}`)];
+    const args = ['-d', this.root, '-f', this.configFile, this.#options.single ? '-X' : '-DFOREGROUND', ...(this.#options.define ?? []).map((name) => `-D${name}`)];
     // gcov's counters are written by root and by the worker's user alike.
-    const line = process.env.ENTRA_COVERAGE ? ['/bin/sh', '-c', 'umask 0; exec "$@"', 'sh', httpd, ...args] : [httpd, ...args];
+    const under = [...(process.env.ENTRA_COVERAGE ? ['/bin/sh', '-c', 'umask 0; exec "$@"', 'sh'] : []), ...(this.#options.under ?? [])];
+    const line = [...under, httpd, ...args];
     // Where it can be had: the server ends with this process, even when that is killed.
     const [program, ...rest] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', ...line] : line;
     this.#exited = null;
@@ -375,7 +376,7 @@ class Httpd {
 
   /** Every child has its threads: httpd's own ones crash when they are told to end before that. */
   #settled() {
-    if (this.mpm === 'prefork') return true;
+    if (this.mpm === 'prefork' || this.#options.single) return true;
     if (!this.errorLog().includes('resuming normal operations')) return false;
     const threads = (pid) => Number(/^Threads:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
     const children = this.children();
@@ -491,7 +492,7 @@ export function isClosingDeath(report) {
 /**
  * Starts httpd. Options: config (text, or a function of the server that has root, port, origin, docroot, stateDir …), mpm, modules,
  * files {name: text | {content, mode}}, processes, threads, workers, logLevel, serverName, host, listen, env, define, timeout,
- * stateDirectory: false, withModule: false, clock: true (server.clock.forward(seconds) moves its wall clock), expectLog, allowLog, keep.
+ * stateDirectory: false, withModule: false, single: true (one process, no master), under ([program, argument…] that runs httpd), clock: true (server.clock.forward(seconds) moves its wall clock), expectLog, allowLog, keep.
  */
 export async function startHttpd(options = {}) {
   const server = new Httpd({ ...options });
