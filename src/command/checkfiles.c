@@ -20,12 +20,6 @@
 
 #define SECRET "credential"
 
-const char *sso_check_until(apr_pool_t *pool, apr_time_t now, apr_time_t when)
-{
-    int days = (int)(apr_time_sec(when - now) / (24 * 60 * 60));
-    return apr_psprintf(pool, "%s, in %d day%s", sso_time_print(pool, when), days, days == 1 ? "" : "s");
-}
-
 /* ---- who can read a file ---- */
 
 static const char *user_print(apr_pool_t *pool, uid_t uid)
@@ -137,10 +131,10 @@ static sso_credential_t *certificate_check(sso_command_t *command, sso_report_t 
             "Make a new certificate, upload it to the app registration, and put it in the place of this one; "
             "httpd takes it up by itself",
             ends < ctx->now ? "the certificate ended on %s" : "the certificate ends on %s",
-            sso_check_until(ctx->pool, ctx->now, ends));
+            sso_report_until(ctx->pool, ctx->now, ends));
     } else {
         sso_report_good(report, SECRET, "a certificate with its key, good until %s",
-                        sso_check_until(ctx->pool, ctx->now, ends));
+                        sso_report_until(ctx->pool, ctx->now, ends));
     }
     return sso_credential_certificate(ctx->pool, certificate, d->credential.rs256 ? SSO_SIGN_RS256 : SSO_SIGN_PS256);
 }

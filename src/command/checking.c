@@ -34,12 +34,19 @@ void sso_check_meaning(sso_report_t *report, const sso_description_t *descriptio
 
 static void applications_check(sso_command_t *command, sso_report_t *report, const sso_place_t *place)
 {
+    sso_http_t *http = NULL;
+    if (command->options.online && sso_http_make(&command->ctx, command->ctx.pool, NULL, &http) != SSO_OK) {
+        sso_report_fault(report, SSO_FOUND_FAULT, "network", &command->ctx);
+    }
     for (int i = 0; i < place->descriptions->nelts; i++) {
         const sso_description_t *description = &APR_ARRAY_IDX(place->descriptions, i, sso_description_t);
         sso_credential_t *credential;
         sso_report_turn(report, description->origin);
         sso_check_meaning(report, description);
         sso_check_files(command, report, description, &credential);
+        if (http != NULL) {
+            sso_check_online(command, report, description, credential, http);
+        }
     }
     sso_report_turn(report, NULL);
     sso_check_state(command, report, place);

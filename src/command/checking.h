@@ -13,10 +13,11 @@ void sso_check_files(sso_command_t *command, sso_report_t *report, const sso_des
                      sso_credential_t **ret_credential);
 /* What the configuration says that httpd accepts and that is hardly meant. */
 void sso_check_meaning(sso_report_t *report, const sso_description_t *description);
+/* What Entra says of the application, as whoever holds the credential (NULL: none can be shown). */
+void sso_check_online(sso_command_t *command, sso_report_t *report, const sso_description_t *description,
+                      sso_credential_t *credential, sso_http_t *http);
 /* State directories and key files, each once. */
 void sso_check_state(sso_command_t *command, sso_report_t *report, const sso_place_t *place);
 /* Databases, each once, and what they hold of the directories. The last of all: for an embedded one this process
  * becomes another user. */
 void sso_check_databases(sso_command_t *command, sso_report_t *report, const sso_place_t *place);
-/* "2026-12-24T00:00:00Z, in 28 days" for a moment that is to come. */
-const char *sso_check_until(apr_pool_t *pool, apr_time_t now, apr_time_t when);

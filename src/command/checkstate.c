@@ -143,14 +143,14 @@ static void tokens_check(sso_command_t *command, sso_report_t *report, sso_store
         sso_report_say(report, SSO_FOUND_FAULT, "SCIM token", mend, "the token has expired: provisioning has stopped");
     } else if (ends - ctx->now < SSO_CHECK_BEFORE_END) {
         sso_report_say(report, SSO_FOUND_WARN, "SCIM token", mend, "the token expires on %s",
-                       sso_check_until(ctx->pool, ctx->now, ends));
+                       sso_report_until(ctx->pool, ctx->now, ends));
     } else if (used == 0) {
         sso_report_say(report, SSO_FOUND_WARN, "SCIM token",
                        "Enterprise application > Provisioning: Tenant URL and Secret Token, Test Connection, Start "
                        "provisioning",
                        "the token was never used: nobody is provisioned yet");
     } else {
-        sso_report_good(report, "SCIM token", "good until %s", sso_check_until(ctx->pool, ctx->now, ends));
+        sso_report_good(report, "SCIM token", "good until %s", sso_report_until(ctx->pool, ctx->now, ends));
     }
 }
 

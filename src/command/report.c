@@ -5,6 +5,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "command/notes.h"
 #include "entra/aadsts.h"
@@ -39,6 +40,12 @@ const char *sso_finding_print(apr_pool_t *pool, const sso_finding_t *finding, bo
     }
     return apr_psprintf(pool, "%-7s  %s: %s\n%s%s%s", word, finding->subject, sentence,
                         mend == NULL ? "" : "         mend: ", mend == NULL ? "" : mend, mend == NULL ? "" : "\n");
+}
+
+const char *sso_report_until(apr_pool_t *pool, apr_time_t now, apr_time_t when)
+{
+    int days = (int)(apr_time_sec(when - now) / (24 * 60 * 60));
+    return apr_psprintf(pool, "%s, in %d day%s", sso_time_print(pool, when), days, days == 1 ? "" : "s");
 }
 
 void sso_report_turn(sso_report_t *report, const char *application)

@@ -45,3 +45,6 @@ void sso_report_say(sso_report_t *report, sso_found_t found, const char *subject
 void sso_report_fault(sso_report_t *report, sso_found_t found, const char *subject, sso_ctx_t *ctx);
 /* How many there were, as the last line (not in JSON). True when there was no fault. */
 bool sso_report_end(sso_report_t *report);
+
+/* "2026-12-24T00:00:00Z, in 28 days" for a moment that is to come. */
+const char *sso_report_until(apr_pool_t *pool, apr_time_t now, apr_time_t when);

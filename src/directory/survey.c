@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "directory/rows.h"
 
 typedef struct {
     const char *app;
@@ -35,13 +36,15 @@ static sso_rc groups_row(sso_ctx_t *ctx, const char *const *columns, void *baton
 
 static sso_rc survey_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
-    static const sso_statement_t users = {
-        "scim_survey_users",
-        "SELECT COUNT(*), COUNT(CASE WHEN oid = '' THEN 1 END) FROM entra_scim_user WHERE app = %s"};
+    /* Rows of first sign-ins that nobody has provisioned since are no provisioned users. */
+    static const sso_statement_t users = {"scim_survey_users",
+                                          "SELECT COUNT(*), COUNT(CASE WHEN oid = '' THEN 1 END) FROM entra_scim_user "
+                                          "WHERE app = %s AND NOT (version = 1 "
+                                          "AND document LIKE %s)"};
     static const sso_statement_t groups = {"scim_survey_groups",
                                            "SELECT COUNT(*) FROM entra_scim_group WHERE app = %s"};
     surveying_t *surveying = baton;
-    const char *const args[] = {surveying->app};
+    const char *const args[] = {surveying->app, "%" SSO_JIT_MARK "%"};
     memset(&surveying->survey, 0, sizeof(surveying->survey));
     sso_rc rc = sso_connection_select(ctx, connection, &users, args, users_row, surveying);
     return rc != SSO_OK ? rc : sso_connection_select(ctx, connection, &groups, args, groups_row, surveying);

@@ -6,7 +6,7 @@
 #include "session/store.h"
 
 typedef struct {
-    int users;
+    int users;       /* those who only signed in once do not count */
     int without_oid; /* users whose externalId is no GUID */
     int groups;
 } sso_survey_t;

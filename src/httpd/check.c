@@ -34,15 +34,18 @@ static void unshare_configs(apr_pool_t *pconf, server_rec *main_server)
     }
 }
 
-/* The directive stands with this first word (NULL: any) where it can meet what stands in host: in it, or outside of all
- * virtual hosts. */
+/* The directive stands with this first word (NULL: any that asks for something, as "Require all granted" does not)
+ * where it can meet what stands in host: in it, or outside of all virtual hosts. */
 static bool meets(apr_pool_t *pool, const server_rec *host, const server_rec *main_server, const char *name,
                   const char *word)
 {
     for (const ap_directive_t *at = ap_conftree; at != NULL; at = sso_tree_next(at)) {
         const char *args = at->args;
-        if (apr_cstr_casecmp(at->directive, name) != 0 ||
-            (word != NULL && apr_cstr_casecmp(ap_getword_conf(pool, &args), word) != 0)) {
+        if (apr_cstr_casecmp(at->directive, name) != 0) {
+            continue;
+        }
+        const char *first = ap_getword_conf(pool, &args);
+        if (word == NULL ? apr_cstr_casecmp(first, "all") == 0 : apr_cstr_casecmp(first, word) != 0) {
             continue;
         }
         const server_rec *other = sso_tree_server(at, main_server);

@@ -72,6 +72,7 @@ UNIT_TESTS = \
 	tests/unit/test_question \
 	tests/unit/test_record \
 	tests/unit/test_refresh \
+	tests/unit/test_registration \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
 	tests/unit/test_report \
@@ -113,6 +114,7 @@ GUARDS = tests/guards/run
 LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
 tests_unit_test_description_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_meaning_LDADD = libentra_command.la $(LDADD)
+tests_unit_test_registration_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_report_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_match_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
 tests_unit_test_patch_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "service.h"
+#include "directory/rows.h"
 #include "session/schema.h"
 
 static void test_survey_counts(void **state)
@@ -18,6 +19,7 @@ static void test_survey_counts(void **state)
     (void)service_make("/Users", "{'userName':'a@example.com','externalId':'" SERVICE_OID "'}");
     (void)service_make("/Users", "{'userName':'b@example.com','externalId':'b'}");
     (void)service_make("/Users", "{'userName':'c@example.com'}");
+    (void)service_make("/Users", "{'userName':'d@example.com','" SSO_JIT_URN "':{'origin':'jit'}}");
     (void)service_make("/Groups", "{'displayName':'g','externalId':'" SERVICE_OID "'}");
     assert_rc(SSO_OK, sso_survey(&unit_ctx, service.ending.store, SERVICE_APP, &survey));
     assert_int_equal(survey.users, 3);
