@@ -15,6 +15,7 @@
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/directives.h"
+#include "httpd/dump.h"
 #include "httpd/hooks.h"
 #include "httpd/lifecycle.h"
 #include "httpd/metrics.h"

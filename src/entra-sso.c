@@ -18,6 +18,8 @@
 static const char help_text[] =
     "usage: entra-sso [--config HTTPD-CONF | --state DIR] COMMAND\n"
     "\n"
+    "  check [--online] [--json]                    looks for mistakes: in the configuration and its files, at Entra\n"
+    "  explain NUMBER...                            what AADSTS50011 or a number of the log means\n"
     "  sessions list [--user NAME|OID] [--json]     who is signed in\n"
     "  sessions revoke --user NAME|OID [--yes]      ends the sessions of a user\n"
     "  sessions revoke --sid SID [--yes]            ends those of a session at Entra\n"
@@ -35,7 +37,7 @@ static const char help_text[] =
     "  --state DIR     EntraStateDirectory, with the embedded database; default " SSO_STATE_DIRECTORY "\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 done, 1 not done, 2 wrong usage. Manual: man 8 entra-sso\n";
+    "Exit status: 0 done, 1 not done, 2 wrong usage, 3 check could not look. Manual: man 8 entra-sso\n";
 
 enum {
     OPT_CONFIG = 256,
@@ -50,37 +52,49 @@ enum {
     OPT_PREPARE,
     OPT_OVERLAP,
     OPT_APP,
+    OPT_ONLINE,
     OPT_HELP,
     OPT_VERSION
 };
 
 static const apr_getopt_option_t options[] = {
-    {"config", OPT_CONFIG, 1, NULL},   {"httpd", OPT_HTTPD, 1, NULL},     {"state", OPT_STATE, 1, NULL},
-    {"user", OPT_USER, 1, NULL},       {"sid", OPT_SID, 1, NULL},         {"id", OPT_ID, 1, NULL},
-    {"all", OPT_ALL, 0, NULL},         {"yes", OPT_YES, 0, NULL},         {"json", OPT_JSON, 0, NULL},
-    {"prepare", OPT_PREPARE, 0, NULL}, {"overlap", OPT_OVERLAP, 1, NULL}, {"app", OPT_APP, 1, NULL},
-    {"help", OPT_HELP, 0, NULL},       {"version", OPT_VERSION, 0, NULL}, {NULL, 0, 0, NULL},
+    {"config", OPT_CONFIG, 1, NULL},   {"httpd", OPT_HTTPD, 1, NULL},
+    {"state", OPT_STATE, 1, NULL},     {"user", OPT_USER, 1, NULL},
+    {"sid", OPT_SID, 1, NULL},         {"id", OPT_ID, 1, NULL},
+    {"all", OPT_ALL, 0, NULL},         {"yes", OPT_YES, 0, NULL},
+    {"json", OPT_JSON, 0, NULL},       {"prepare", OPT_PREPARE, 0, NULL},
+    {"overlap", OPT_OVERLAP, 1, NULL}, {"app", OPT_APP, 1, NULL},
+    {"online", OPT_ONLINE, 0, NULL},   {"help", OPT_HELP, 0, NULL},
+    {"version", OPT_VERSION, 0, NULL}, {NULL, 0, 0, NULL},
 };
 
 #define BIT(option) (1U << ((option)-OPT_CONFIG))
+#define CONFIGURATION (BIT(OPT_CONFIG) | BIT(OPT_HTTPD))
 #define PLACE (BIT(OPT_CONFIG) | BIT(OPT_HTTPD) | BIT(OPT_STATE))
 
 /* Every command, with the options that it takes. */
-static const struct {
+typedef struct {
     const char *noun;
-    const char *verb;
+    const char *verb; /* NULL: the noun says it all */
     int (*run)(sso_command_t *command);
     unsigned takes;
     int words; /* noun and verb, and the operand of a command that has one */
-} commands[] = {
-    {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON), 2},
+    int most;
+} row_t;
+
+#define MANY 64
+
+static const row_t commands[] = {
+    {"check", NULL, sso_command_check, CONFIGURATION | BIT(OPT_ONLINE) | BIT(OPT_JSON), 1, 1},
+    {"explain", NULL, sso_command_explain, 0, 2, MANY},
+    {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON), 2, 2},
     {"sessions", "revoke", sso_command_revoke,
-     PLACE | BIT(OPT_USER) | BIT(OPT_SID) | BIT(OPT_ID) | BIT(OPT_ALL) | BIT(OPT_YES), 2},
-    {"key", "rotate", sso_command_rotate, PLACE | BIT(OPT_PREPARE), 2},
-    {"key", "export", sso_command_export, PLACE | BIT(OPT_YES), 2},
-    {"scim-token", "new", sso_command_token_new, PLACE | BIT(OPT_OVERLAP) | BIT(OPT_APP), 2},
-    {"scim-token", "list", sso_command_token_list, PLACE | BIT(OPT_JSON), 2},
-    {"scim-token", "revoke", sso_command_token_revoke, PLACE, 3},
+     PLACE | BIT(OPT_USER) | BIT(OPT_SID) | BIT(OPT_ID) | BIT(OPT_ALL) | BIT(OPT_YES), 2, 2},
+    {"key", "rotate", sso_command_rotate, PLACE | BIT(OPT_PREPARE), 2, 2},
+    {"key", "export", sso_command_export, PLACE | BIT(OPT_YES), 2, 2},
+    {"scim-token", "new", sso_command_token_new, PLACE | BIT(OPT_OVERLAP) | BIT(OPT_APP), 2, 2},
+    {"scim-token", "list", sso_command_token_list, PLACE | BIT(OPT_JSON), 2, 2},
+    {"scim-token", "revoke", sso_command_token_revoke, PLACE, 3, 3},
 };
 
 void sso_command_complain(sso_command_t *command, const char *fmt, ...)
@@ -150,6 +164,9 @@ static void take(sso_options_t *to, int option, const char *value)
     case OPT_APP:
         to->app = value;
         break;
+    case OPT_ONLINE:
+        to->online = true;
+        break;
     default:
         break;
     }
@@ -161,30 +178,45 @@ static int usage(sso_command_t *command, const char *wrong)
     return SSO_EXIT_USAGE;
 }
 
-/* The command itself, once noun, verb and options are read. */
+static bool is_called(const row_t *row, const char *const *words, int count)
+{
+    return strcmp(row->noun, words[0]) == 0 && (row->verb == NULL || (count > 1 && strcmp(row->verb, words[1]) == 0));
+}
+
+static int call(sso_command_t *command, const row_t *row, const char *const *words, int count, unsigned given)
+{
+    if (count < row->words || count > row->most) {
+        return usage(command, count > row->most   ? "there are too many words"
+                              : row->verb == NULL ? "the number is missing"
+                                                  : "the id is missing");
+    }
+    if ((given & ~row->takes) != 0) {
+        return usage(command, apr_psprintf(command->ctx.pool, "%s%s%s does not take one of these options", row->noun,
+                                           row->verb == NULL ? "" : " ", row->verb == NULL ? "" : row->verb));
+    }
+    command->options.operand = count == 3 ? words[2] : NULL;
+    command->options.words = words + 1;
+    command->options.count = count - 1;
+    return row->run(command);
+}
+
+/* The command itself, once words and options are read. */
 static int dispatch(sso_command_t *command, const char *const *words, int count, unsigned given)
 {
-    if (count < 2) {
+    if (count < 1) {
         return usage(command, "a command is missing");
     }
     if (command->options.config != NULL && command->options.state != NULL) {
         return usage(command, "--config and --state exclude each other");
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(commands[i].noun, words[0]) == 0 && strcmp(commands[i].verb, words[1]) == 0) {
-            if (count != commands[i].words) {
-                return usage(command, count < commands[i].words ? "the id is missing" : "there are too many words");
-            }
-            command->options.operand = count == 3 ? words[2] : NULL;
-            return (given & ~commands[i].takes) == 0
-                       ? commands[i].run(command)
-                       : usage(command, apr_psprintf(command->ctx.pool, "%s %s does not take one of these options",
-                                                     words[0], words[1]));
+        if (is_called(&commands[i], words, count)) {
+            return call(command, &commands[i], words, count, given);
         }
     }
-    return usage(command,
-                 apr_psprintf(command->ctx.pool, "there is no command '%s %s'",
-                              sso_printable(command->ctx.pool, words[0]), sso_printable(command->ctx.pool, words[1])));
+    return usage(command, apr_psprintf(command->ctx.pool, "there is no command '%s%s%s'",
+                                       sso_printable(command->ctx.pool, words[0]), count < 2 ? "" : " ",
+                                       count < 2 ? "" : sso_printable(command->ctx.pool, words[1])));
 }
 
 static int run(sso_command_t *command, int argc, const char *const *argv)

@@ -398,6 +398,15 @@ out:
     return rc;
 }
 
+bool sso_is_certificate(const char *pem)
+{
+    X509 *x509 = x509_parse(pem);
+    bool good = x509 != NULL;
+    X509_free(x509);
+    ERR_clear_error();
+    return good;
+}
+
 const char *sso_certificate_thumbprint(const sso_certificate_t *cert, sso_sign_alg_t alg)
 {
     return alg == SSO_SIGN_RS256 ? cert->older_thumbprint : cert->thumbprint;

@@ -43,6 +43,8 @@ typedef struct sso_certificate_t sso_certificate_t;
  * at least SSO_RSA_MIN_BITS, key and certificate differ). */
 sso_rc sso_certificate_parse(sso_ctx_t *ctx, apr_pool_t *pool, const char *cert_pem, const char *key_pem,
                              const sso_certificate_t **ret_cert) SSO_MUST_USE;
+/* True when a PEM text begins with a certificate that can be read, as a bundle of CAs does. */
+bool sso_is_certificate(const char *pem);
 /* How a certificate's key signs (RFC 7518 3.5 and 3.3). */
 typedef enum {
     SSO_SIGN_PS256, /* named by x5t#S256 */

@@ -49,6 +49,7 @@ typedef struct {
     const char *date; /* header values of the last answer, or NULL */
     const char *retry_after;
     const char *challenge;
+    const char *location;
     char *body;
     apr_size_t body_len;
     apr_size_t body_room; /* without the NUL */
@@ -162,11 +163,14 @@ static size_t header_receive(char *data, size_t size, size_t count, void *baton)
         call->date = NULL; /* what came before was an interim answer */
         call->retry_after = NULL;
         call->challenge = NULL;
+        call->location = NULL;
     }
     const char *date = call->date ? NULL : header_value(call, data, len, "Date");
     const char *retry_after = call->retry_after ? NULL : header_value(call, data, len, "Retry-After");
     call->date = date ? date : call->date;
     call->retry_after = retry_after ? retry_after : call->retry_after;
+    const char *location = call->location ? NULL : header_value(call, data, len, "Location");
+    call->location = location ? location : call->location;
     const char *challenge = header_value(call, data, len, "WWW-Authenticate");
     if (challenge) {
         call->challenge =
@@ -412,8 +416,11 @@ static void response_fill(const call_t *call, sso_http_response_t *ret_response)
 {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    sso_http_response_t response = {
-        .status = (int)status, .body = call->body, .len = call->body_len, .challenge = call->challenge};
+    sso_http_response_t response = {.status = (int)status,
+                                    .body = call->body,
+                                    .len = call->body_len,
+                                    .challenge = call->challenge,
+                                    .location = call->location};
     call->body[call->body_len] = '\0';
     response.date = call->date ? apr_date_parse_http(call->date) : 0; /* 0 when malformed, too */
     if (call->retry_after) {

@@ -42,6 +42,7 @@ typedef struct {
     apr_size_t len;
     int retry_after_s;     /* from Retry-After: seconds, or a date less Date/now; 0 none; at most 3600 */
     apr_time_t date;       /* the Date header, 0 when absent: tells clock trouble */
+    const char *location;  /* the Location header, NULL when there is none; it is not followed */
     const char *challenge; /* the WWW-Authenticate lines, joined by ", " (RFC 9110 11.6.1); NULL when there is none */
 } sso_http_response_t;
 

@@ -89,6 +89,9 @@
 /* One of them sealed and in base64url: its bytes, its address and what comes beside them. */
 #define SSO_MAX_FORM_SEALED ((SSO_MAX_FORM + 2 * SSO_MAX_RETURN_PATH + 1024) / 3 * 4)
 
+/* A bundle of CAs; the usual one of a system has a quarter of a megabyte. */
+#define SSO_MAX_BUNDLE (4 * 1024 * 1024)
+
 /* Secrets read from files and commands. */
 #define SSO_MAX_SECRET (16 * 1024)
 /* What the parent hands to the processes at once: two certificates with their keys, and a head. */

@@ -7,11 +7,13 @@
 #include <apr_tables.h>
 
 #include "base/result.h"
+#include "command/description.h"
+#include "command/report.h"
 #include "flow/audit.h"
 #include "session/store.h"
 
-/* Exit statuses. */
-enum { SSO_EXIT_DONE = 0, SSO_EXIT_FAILED = 1, SSO_EXIT_USAGE = 2 };
+/* Exit statuses. The last is of check alone: it could not look. */
+enum { SSO_EXIT_DONE = 0, SSO_EXIT_FAILED = 1, SSO_EXIT_USAGE = 2, SSO_EXIT_UNABLE = 3 };
 
 /* The command line. */
 typedef struct {
@@ -27,7 +29,10 @@ typedef struct {
     bool prepare;
     const char *overlap;
     const char *app;
-    const char *operand; /* the third word, where a command takes one */
+    bool online;
+    const char *operand;      /* the third word, where a command takes one */
+    const char *const *words; /* all behind the command's own, where it takes any number */
+    int count;
 } sso_options_t;
 
 /* An application that the configuration names. */
@@ -44,6 +49,7 @@ typedef struct {
     apr_array_header_t *databases;    /* const char *, as in EntraDatabase, each once */
     apr_array_header_t *key_files;    /* const char *, each once */
     apr_array_header_t *applications; /* sso_application_t; empty without a configuration */
+    apr_array_header_t *descriptions; /* sso_description_t of each virtual host; empty without a configuration */
     bool audited;                     /* one of them has an audit log that is open */
 } sso_place_t;
 
@@ -62,10 +68,21 @@ int sso_command_fault(sso_command_t *command);
 /* True when a person at the terminal says yes to the question. False without a terminal. */
 bool sso_command_ask(sso_command_t *command, const char *question);
 
+typedef enum {
+    SSO_ASKED_GOOD,
+    SSO_ASKED_REFUSED, /* httpd does not accept the configuration, and has said why */
+    SSO_ASKED_UNABLE   /* it cannot be asked, which was said */
+} sso_asked_t;
+/* What httpd itself says of --config, or of its own configuration without it. A configuration without any application
+ * is good. */
+sso_asked_t sso_place_ask(sso_command_t *command, sso_place_t *ret_place);
+
 /* Finds it by --config, --state or the default. False, and said why, when it cannot be told. */
 bool sso_place_find(sso_command_t *command, sso_place_t *ret_place);
-/* Opens a database for the rest of the process. An embedded one is opened as the user whom its folder belongs to, so
- * that no file of root's comes to lie in it: this process is that user from then on. */
+/* Makes ready to open a database. An embedded one is opened as the user whom its folder belongs to, so that no file of
+ * root's comes to lie in it: this process is that user from then on. */
+bool sso_place_reach(sso_command_t *command, const char *database, const char **ret_driver, const char **ret_params);
+/* The same, and opens it for the rest of the process. */
 bool sso_place_open(sso_command_t *command, const char *database, sso_store_t **ret_store);
 
 /* Opens the audit logs of the place, while this process is still who started it; before sso_place_open. One that cannot
@@ -78,6 +95,8 @@ void sso_auditing_ended(sso_command_t *command, const sso_place_t *place, const 
                         const apr_array_header_t *ended);
 
 /* The subcommands: an exit status. */
+int sso_command_check(sso_command_t *command);
+int sso_command_explain(sso_command_t *command);
 int sso_command_list(sso_command_t *command);
 int sso_command_revoke(sso_command_t *command);
 int sso_command_rotate(sso_command_t *command);

@@ -29,10 +29,12 @@ static void text_add(apr_array_header_t *texts, const char *text)
     APR_ARRAY_PUSH(texts, const char *) = text;
 }
 
-/* Lines "entra-database TAB source", "entra-keys TAB file", "entra-audit TAB file" where there is one, and
- * "entra-application TAB app TAB origin"; others are httpd's. */
-static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
+/* Lines "entra-database TAB source", "entra-keys TAB file", "entra-audit TAB file" where there is one,
+ * "entra-application TAB app TAB origin", "entra-description TAB JSON"; others are httpd's. False when a description is
+ * of another version of the module. */
+static bool dump_parse(sso_ctx_t *ctx, char *text, sso_place_t *place)
 {
+    apr_pool_t *pool = ctx->pool;
     char *last = NULL;
     const char *database = ""; /* the lines before are of the same application */
     const char *audit = NULL;
@@ -59,8 +61,15 @@ static void dump_parse(apr_pool_t *pool, char *text, sso_place_t *place)
             application->audit = audit;
             application->audit_file = NULL;
             audit = NULL;
+        } else if (strcmp(line, "entra-description") == 0) {
+            sso_description_t *description = &APR_ARRAY_PUSH(place->descriptions, sso_description_t);
+            if (!sso_description_read(ctx, pool, value, description)) {
+                return false;
+            }
+            description->source = database;
         }
     }
+    return true;
 }
 
 /* All that a program says on its standard output. */
@@ -90,48 +99,80 @@ static const char *httpd_program(const sso_command_t *command)
     return access(wrapper, X_OK) == 0 ? wrapper : SSO_HTTPD;
 }
 
-/* Asks httpd, which alone knows how its configuration is put together. */
-static bool place_ask_httpd(sso_command_t *command, sso_place_t *place)
+/* Runs httpd, which alone knows how its configuration is put together. NULL when it cannot be run; *ret_code is how it
+ * ended. */
+static char *httpd_run(sso_command_t *command, const char *program, int *ret_code)
 {
     apr_pool_t *pool = command->ctx.pool;
-    const char *program = httpd_program(command);
-    const char *args[] = {program, "-t", "-D", "DUMP_ENTRA_DATABASE", "-f", command->options.config, NULL};
+    const char *config = command->options.config;
+    const char *args[] = {program, "-t", "-D", "DUMP_ENTRA_DATABASE", config == NULL ? NULL : "-f", config, NULL};
     apr_procattr_t *attributes;
     apr_proc_t process;
-    int code = -1;
     apr_exit_why_e why = APR_PROC_EXIT;
-    if (apr_procattr_create(&attributes, pool) != APR_SUCCESS ||
+    if ((strchr(program, '/') != NULL && access(program, X_OK) != 0) ||
+        apr_procattr_create(&attributes, pool) != APR_SUCCESS ||
         apr_procattr_cmdtype_set(attributes, APR_PROGRAM_ENV) != APR_SUCCESS ||
         apr_procattr_io_set(attributes, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE) != APR_SUCCESS ||
         apr_proc_create(&process, program, args, NULL, attributes, pool) != APR_SUCCESS) {
-        sso_command_complain(command, "%s cannot be run; name httpd's program with --httpd", program);
-        return false;
+        return NULL;
     }
     char *text = output_read(pool, process.out);
     apr_file_close(process.out);
-    (void)apr_proc_wait(&process, &code, &why, APR_WAIT);
-    if (code != 0 || !APR_PROC_CHECK_EXIT(why)) {
-        sso_command_complain(command, "%s does not accept the configuration %s (see above)", program,
-                             command->options.config);
-        return false;
+    *ret_code = -1;
+    (void)apr_proc_wait(&process, ret_code, &why, APR_WAIT);
+    *ret_code = APR_PROC_CHECK_EXIT(why) ? *ret_code : -1;
+    return text;
+}
+
+static void place_init(apr_pool_t *pool, sso_place_t *place)
+{
+    place->databases = apr_array_make(pool, 1, sizeof(const char *));
+    place->key_files = apr_array_make(pool, 1, sizeof(const char *));
+    place->applications = apr_array_make(pool, 1, sizeof(sso_application_t));
+    place->descriptions = apr_array_make(pool, 1, sizeof(sso_description_t));
+    place->audited = false;
+}
+
+sso_asked_t sso_place_ask(sso_command_t *command, sso_place_t *ret_place)
+{
+    const char *program = httpd_program(command);
+    int code = 0;
+    place_init(command->ctx.pool, ret_place);
+    char *text = httpd_run(command, program, &code);
+    if (text == NULL) {
+        sso_command_complain(command, "%s cannot be run; name httpd's program with --httpd", program);
+        return SSO_ASKED_UNABLE;
     }
-    dump_parse(pool, text, place);
+    if (code != 0) {
+        return SSO_ASKED_REFUSED;
+    }
+    bool understood = dump_parse(&command->ctx, text, ret_place);
     sso_wipe(text, strlen(text));
-    if (place->databases->nelts == 0) {
+    if (!understood) {
+        sso_command_complain(command, "the module that %s loads is of another version than this command", program);
+        return SSO_ASKED_UNABLE;
+    }
+    return SSO_ASKED_GOOD;
+}
+
+static bool place_ask_httpd(sso_command_t *command, sso_place_t *place)
+{
+    sso_asked_t asked = sso_place_ask(command, place);
+    if (asked == SSO_ASKED_REFUSED) {
+        sso_command_complain(command, "%s does not accept the configuration %s (see above)", httpd_program(command),
+                             command->options.config);
+    }
+    if (asked == SSO_ASKED_GOOD && place->databases->nelts == 0) {
         sso_command_complain(command, "the configuration %s has no application of mod_entra_sso",
                              command->options.config);
-        return false;
     }
-    return true;
+    return asked == SSO_ASKED_GOOD && place->databases->nelts > 0;
 }
 
 bool sso_place_find(sso_command_t *command, sso_place_t *ret_place)
 {
     apr_pool_t *pool = command->ctx.pool;
-    ret_place->databases = apr_array_make(pool, 1, sizeof(const char *));
-    ret_place->key_files = apr_array_make(pool, 1, sizeof(const char *));
-    ret_place->applications = apr_array_make(pool, 1, sizeof(sso_application_t));
-    ret_place->audited = false;
+    place_init(pool, ret_place);
     if (command->options.config != NULL) {
         return place_ask_httpd(command, ret_place);
     }
@@ -167,17 +208,22 @@ static bool become_owner(sso_command_t *command, const char *file)
     return true;
 }
 
+bool sso_place_reach(sso_command_t *command, const char *database, const char **ret_driver, const char **ret_params)
+{
+    const char *wrong = sso_store_source(command->ctx.pool, database, ret_driver, ret_params);
+    if (wrong != NULL) {
+        sso_command_complain(command, "EntraDatabase: %s", wrong);
+        return false;
+    }
+    return strcmp(*ret_driver, "sqlite3") != 0 || become_owner(command, *ret_params);
+}
+
 bool sso_place_open(sso_command_t *command, const char *database, sso_store_t **ret_store)
 {
     sso_ctx_t *ctx = &command->ctx;
     const char *driver;
     const char *params;
-    const char *wrong = sso_store_source(ctx->pool, database, &driver, &params);
-    if (wrong != NULL) {
-        sso_command_complain(command, "EntraDatabase: %s", wrong);
-        return false;
-    }
-    if (strcmp(driver, "sqlite3") == 0 && !become_owner(command, params)) {
+    if (!sso_place_reach(command, database, &driver, &params)) {
         return false;
     }
     if (sso_store_make(ctx, ctx->pool, driver, params, ret_store) != SSO_OK) {

@@ -17,34 +17,10 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "httpd/site.h"
+#include "httpd/tree.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
-
-static bool is_auth_type_entra(apr_pool_t *pool, const ap_directive_t *directive)
-{
-    if (apr_cstr_casecmp(directive->directive, "AuthType") != 0) {
-        return false;
-    }
-    const char *args = directive->args;
-    return apr_cstr_casecmp(ap_getword_conf(pool, &args), "Entra") == 0;
-}
-
-/* The virtual host around a directive; NULL: the main server, from which all inherit. */
-static const server_rec *server_of(const ap_directive_t *directive, const server_rec *main_server)
-{
-    const ap_directive_t *at = directive;
-    while (at != NULL && apr_cstr_casecmp(at->directive, "<VirtualHost") != 0) {
-        at = at->parent;
-    }
-    for (const server_rec *s = main_server->next; at != NULL && s != NULL; s = s->next) {
-        if (s->defn_line_number == (unsigned)at->line_num && s->defn_name != NULL &&
-            strcmp(s->defn_name, at->filename) == 0) {
-            return s;
-        }
-    }
-    return NULL;
-}
 
 /* httpd lets a virtual host without any directive of ours share the main server's configuration. Here each gets its
  * own, since what is made of it depends on the ServerName. */
@@ -58,30 +34,21 @@ static void unshare_configs(apr_pool_t *pconf, server_rec *main_server)
     }
 }
 
-/* The next directive of the tree in the order of reading; the tree may be deep, so no recursion. */
-static const ap_directive_t *next_directive(const ap_directive_t *at)
-{
-    if (at->first_child != NULL) {
-        return at->first_child;
-    }
-    while (at != NULL && at->next == NULL) {
-        at = at->parent;
-    }
-    return at == NULL ? NULL : at->next;
-}
-
-/* The directive stands with this first word (NULL: any) where it can meet what stands in host: in it, or outside of all
- * virtual hosts. */
+/* The directive stands with this first word (NULL: any that asks for something, as "Require all granted" does not)
+ * where it can meet what stands in host: in it, or outside of all virtual hosts. */
 static bool meets(apr_pool_t *pool, const server_rec *host, const server_rec *main_server, const char *name,
                   const char *word)
 {
-    for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
+    for (const ap_directive_t *at = ap_conftree; at != NULL; at = sso_tree_next(at)) {
         const char *args = at->args;
-        if (apr_cstr_casecmp(at->directive, name) != 0 ||
-            (word != NULL && apr_cstr_casecmp(ap_getword_conf(pool, &args), word) != 0)) {
+        if (apr_cstr_casecmp(at->directive, name) != 0) {
             continue;
         }
-        const server_rec *other = server_of(at, main_server);
+        const char *first = ap_getword_conf(pool, &args);
+        if (word == NULL ? apr_cstr_casecmp(first, "all") == 0 : apr_cstr_casecmp(first, word) != 0) {
+            continue;
+        }
+        const server_rec *other = sso_tree_server(at, main_server);
         if (host == NULL || other == NULL || other == host) {
             return true;
         }
@@ -92,10 +59,10 @@ static bool meets(apr_pool_t *pool, const server_rec *host, const server_rec *ma
 /* Lines that do nothing, because another is missing. It may stand in another section of the same host. */
 static void warn_alone(apr_pool_t *pool, const ap_directive_t *at, const server_rec *main_server)
 {
-    const server_rec *host = server_of(at, main_server);
+    const server_rec *host = sso_tree_server(at, main_server);
     const char *args = at->args;
     /* AuthType alone protects nothing in httpd; only Require does. */
-    if (is_auth_type_entra(pool, at) && !meets(pool, host, main_server, "Require", NULL)) {
+    if (sso_tree_is_entra(pool, at) && !meets(pool, host, main_server, "Require", NULL)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
                      "ENTRA4032: AuthType Entra without a Require protects nothing (%s:%d); "
                      "write \"Require valid-user\" beside it",
@@ -126,12 +93,12 @@ static void warn_alone(apr_pool_t *pool, const ap_directive_t *at, const server_
 
 static void find_uses(apr_pool_t *pool, server_rec *main_server)
 {
-    for (const ap_directive_t *at = ap_conftree; at != NULL; at = next_directive(at)) {
+    for (const ap_directive_t *at = ap_conftree; at != NULL; at = sso_tree_next(at)) {
         warn_alone(pool, at, main_server);
-        if (!is_auth_type_entra(pool, at)) {
+        if (!sso_tree_is_entra(pool, at)) {
             continue;
         }
-        const server_rec *only = server_of(at, main_server);
+        const server_rec *only = sso_tree_server(at, main_server);
         for (server_rec *s = main_server; s != NULL; s = s->next) {
             if (only == NULL || only == s) {
                 sso_config_server(s)->used = true;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creation, inheritance and dump of the configuration: loops over the option table, no list of names of its own. */
+/* Creation and inheritance of the configuration: loops over the option table, no list of names of its own. */
 #include "build_config.h"
 
 #include "httpd/config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <http_core.h>
@@ -13,7 +12,6 @@
 
 #include "base/bytes.h"
 #include "httpd/directives.h"
-#include "httpd/site.h"
 
 extern module entra_sso_module;
 
@@ -180,54 +178,4 @@ const char *sso_config_lacks(apr_pool_t *pool, const server_rec *server, const s
         lacking = first_without(asked, kinds[i].kept);
     }
     return lacking;
-}
-
-static void dump_server(apr_file_t *out, const server_rec *server)
-{
-    const sso_server_config_t *config = sso_config_server(server);
-    if (config->site == NULL) {
-        return;
-    }
-    apr_file_printf(out, "VirtualHost %s (%s:%u)\n", config->site->site.origin->text,
-                    server->defn_name == NULL ? "main server" : server->defn_name, server->defn_line_number);
-    apr_file_printf(out, "  %-24s %s\n", "redirect URI", config->site->site.redirect_uri);
-    apr_file_printf(out, "  %-24s %s\n", "key file", config->site->key_file);
-    apr_file_printf(out, "  %-24s %s\n", "database",
-                    sso_source_masked(server->process->pconf, config->site->database.source));
-    for (int i = 0; i < SSO_SERVER_OPTIONS; i++) {
-        const sso_value_t *value = &config->option[i];
-        const char *text = value->text == NULL ? "(not set)" : value->text;
-        apr_file_printf(out, "  %-24s %-40s ", sso_server_directive((sso_server_option_t)i), text);
-        if (value->set) {
-            apr_file_printf(out, "%s:%d\n", value->file, value->line);
-        } else {
-            apr_file_printf(out, "default\n");
-        }
-    }
-}
-
-/* For the command entra-sso, which does what the administrator says with the same database: the password is not masked.
- * Whoever can run this can read the configuration. */
-static void dump_database(apr_file_t *out, const server_rec *server)
-{
-    const sso_site_config_t *site = sso_config_server(server)->site;
-    if (site != NULL) {
-        /* A pipe is nothing that the command could write to. */
-        const char *audit = site->audit_name != NULL && *site->audit_name != '|' ? site->audit_name : NULL;
-        apr_file_printf(out, "entra-database\t%s\nentra-keys\t%s\n%s%s%sentra-application\t%s\t%s\n",
-                        site->database.source, site->key_file, audit == NULL ? "" : "entra-audit\t",
-                        audit == NULL ? "" : audit, audit == NULL ? "" : "\n", site->site.app, site->site.origin->text);
-    }
-}
-
-void sso_config_dump(apr_pool_t *pconf, server_rec *main_server)
-{
-    apr_file_t *out = NULL;
-    bool command = ap_exists_config_define("DUMP_ENTRA_DATABASE");
-    if ((!command && !ap_exists_config_define("DUMP_ENTRA")) || apr_file_open_stdout(&out, pconf) != APR_SUCCESS) {
-        return;
-    }
-    for (const server_rec *server = main_server; server != NULL; server = server->next) {
-        command ? dump_database(out, server) : dump_server(out, server);
-    }
 }

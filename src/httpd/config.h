@@ -102,6 +102,3 @@ bool sso_hint_clashes(const sso_value_t *prompt, const sso_value_t *login_hint);
 
 /* The one value of a server option, default included. */
 const sso_value_t *sso_config_get(const sso_server_config_t *config, sso_server_option_t option);
-
-/* test_config hook: with -D DUMP_ENTRA prints the effective configuration of each virtual host, without secrets. */
-void sso_config_dump(apr_pool_t *pconf, server_rec *main_server);

@@ -15,6 +15,7 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
+#include "base/bundle.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -287,19 +288,15 @@ static void fill_outbound(draft_t *draft)
     sso_http_policy_t *policy = &draft->site->policy;
     const sso_value_t *ca = get(draft, SSO_SERVER_TRUSTED_CA);
     const sso_value_t *timeout = get(draft, SSO_SERVER_OUTBOUND_TIMEOUT);
-    apr_finfo_t info;
+    int count;
     policy->ca_file = ca->first;
     policy->proxy = get(draft, SSO_SERVER_OUTBOUND_PROXY)->first;
     policy->connect_timeout = timeout->span;
     policy->total_timeout = timeout->span2;
     draft->site->site.http_policy = policy;
-    /* The children read it, so what root may read is not enough. */
-    if (ca->set && (apr_stat(&info, ca->first, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
-                    info.filetype != APR_REG || (info.protection & APR_FPROT_WREAD) == 0)) {
-        complain(draft, "ENTRA4018", SSO_SERVER_TRUSTED_CA,
-                 "%s is no file that everyone can read; write the path of a PEM bundle "
-                 "of mode 0644",
-                 ca->first);
+    const char *wrong = ca->set ? sso_bundle_check(draft->pool, ca->first, &count) : NULL;
+    if (wrong != NULL) {
+        complain(draft, "ENTRA4018", SSO_SERVER_TRUSTED_CA, "%s; write the path of a PEM bundle of mode 0644", wrong);
     }
 }
 

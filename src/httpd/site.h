@@ -11,8 +11,9 @@
 
 /* Where a credential was read from, and what was read: for the parent, which looks after the files. */
 typedef struct {
-    const char *path;     /* of a secret or a certificate; NULL: of something that is not read again */
-    const char *key_path; /* of a certificate's key, NULL when it stands in path */
+    const char *path;      /* of a secret or a certificate; NULL: of something that is not read again */
+    const char *key_path;  /* of a certificate's key, NULL when it stands in path */
+    const char *assertion; /* file of an assertion, which the processes read at each use; NULL for other kinds */
     const char *secret;
     sso_pem_pair_t pair;
     const sso_certificate_t *cert; /* NULL: it is a secret */

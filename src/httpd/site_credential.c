@@ -143,8 +143,8 @@ static void fill_managed(draft_t *draft, const char *identity_id)
 static void fill_assertion(draft_t *draft, const sso_value_t *value)
 {
     if (strncmp(value->first, "file:", 5) == 0) {
-        draft->site->site.credential =
-            sso_credential_file(draft->pool, ap_server_root_relative(draft->pool, value->first + 5));
+        draft->site->source.assertion = ap_server_root_relative(draft->pool, value->first + 5);
+        draft->site->site.credential = sso_credential_file(draft->pool, draft->site->source.assertion);
         return;
     }
     if (strcmp(value->first, "workload-identity") != 0) {
@@ -158,7 +158,8 @@ static void fill_assertion(draft_t *draft, const sso_value_t *value)
                  "httpd's environment; label the pod for workload identity, or write file:PATH");
         return;
     }
-    draft->site->site.credential = sso_credential_file(draft->pool, path);
+    draft->site->source.assertion = apr_pstrdup(draft->pool, path);
+    draft->site->site.credential = sso_credential_file(draft->pool, draft->site->source.assertion);
 }
 
 void sso_draft_credential(sso_draft_t *draft)

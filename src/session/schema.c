@@ -177,6 +177,14 @@ static sso_rc find_version(sso_ctx_t *ctx, sso_connection_t *connection, found_t
     return rc;
 }
 
+sso_rc sso_schema_find(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    found_t found;
+    sso_rc rc = find_version(ctx, connection, &found);
+    *(int *)baton = rc == SSO_OK ? (int)found.version : 0;
+    return rc;
+}
+
 static sso_rc migrate(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
     found_t found;

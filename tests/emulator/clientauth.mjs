@@ -111,7 +111,8 @@ export function authenticateClient(ctx) {
   const secret = form.get('client_secret') ?? basic?.secret;
   const assertion = form.get('client_assertion');
   ctx.record.clientAuth = methodOf(form, basic);
-  if (client.platform === 'spa') {
+  // The platform is that of the redirect URI: an application's own request has none.
+  if (client.platform === 'spa' && form.get('grant_type') !== 'client_credentials') {
     if (!headers.origin) throw new EntraError(9002327);
     if (secret !== undefined || assertion !== null) throw new EntraError(700025, [], { error: 'invalid_client' });
     return client;

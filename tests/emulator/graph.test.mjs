@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { startEmulator } from './server.mjs';
-import { CONTOSO, groups, guidOf, users } from './tenants.mjs';
+import { CLIENT, CLIENT_SECRET, CONTOSO, groups, guidOf, users } from './tenants.mjs';
 import { endpoint, getJson, parts, postToken, secretForm, signIn } from './testclient.mjs';
 
 const GRAPH = 'https://graph.microsoft.com';
@@ -347,4 +347,27 @@ test('statistics tell who asked what', async () => {
   await emu.control('reset', {});
   assert.deepEqual((await emu.control('stats')).graph, {});
   assert.equal((await getJson(endpoint(emu, '/v2.0/.well-known/openid-configuration', CONTOSO))).msgraph_host, new URL(emu.url).host);
+});
+
+test('an application reads its own registration, its service principal and what was consented to, with the permission alone', async () => {
+  const { body: { access_token: none } } = await postToken(emu, secretForm({ grant_type: 'client_credentials', scope: `${GRAPH}/.default` }));
+  await assertRefused(ask(`/applications(appId='${CLIENT}')`, { token: none }), 403, 'Authorization_RequestDenied');
+  await emu.control('client', { client_id: CLIENT, set: { graphPermissions: ['Directory.Read.All'], redirectUris: ['https://a.example/.entra/callback'], platform: 'web', claimProperties: { sid: ['x'] } } });
+  const { body: { access_token: token } } = await postToken(emu, secretForm({ grant_type: 'client_credentials', scope: `${GRAPH}/.default` }));
+  const { body: registration } = await ask(`/applications(appId='${CLIENT}')?$select=appId,web,spa,optionalClaims,passwordCredentials`, { token });
+  assert.equal(registration.appId, CLIENT);
+  assert.deepEqual(registration.web.redirectUris, ['https://a.example/.entra/callback']);
+  assert.deepEqual(registration.spa.redirectUris, []);
+  assert.deepEqual(registration.optionalClaims.idToken.find(({ name }) => name === 'sid').additionalProperties, ['x']);
+  assert.equal(registration.passwordCredentials[0].hint, CLIENT_SECRET.slice(0, 3));
+  assert.ok(!JSON.stringify(registration).includes(CLIENT_SECRET));
+  assert.equal(registration.groupMembershipClaims, undefined, 'only what was selected');
+  await assertRefused(ask(`/applications(appId='${guidOf('nobody')}')`, { token }), 404, 'Request_ResourceNotFound');
+  const { body: principal } = await ask(`/servicePrincipals(appId='${CLIENT}')`, { token });
+  assert.equal(principal.accountEnabled, true);
+  const grants = async () => (await ask(`/oauth2PermissionGrants?$filter=${encodeURIComponent(`clientId eq '${principal.id}'`)}`, { token })).body.value[0].scope;
+  assert.match(await grants(), /\bGroupMember\.Read\.All\b/);
+  await emu.control('graph', { consent: { 'GroupMember.Read.All': false } });
+  assert.doesNotMatch(await grants(), /GroupMember\.Read\.All/);
+  await assertRefused(ask('/oauth2PermissionGrants', { token }), 400, 'BadRequest');
 });

@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/test_barred \
 	tests/unit/test_bearer \
 	tests/unit/test_bulk \
+	tests/unit/test_bundle \
 	tests/unit/test_bytes \
 	tests/unit/test_certificates \
 	tests/unit/test_challenge \
@@ -26,6 +27,7 @@ UNIT_TESTS = \
 	tests/unit/test_cursor \
 	tests/unit/test_database \
 	tests/unit/test_delta \
+	tests/unit/test_description \
 	tests/unit/test_directory \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
@@ -57,6 +59,7 @@ UNIT_TESTS = \
 	tests/unit/test_listing \
 	tests/unit/test_managed \
 	tests/unit/test_match \
+	tests/unit/test_meaning \
 	tests/unit/test_members \
 	tests/unit/test_memo \
 	tests/unit/test_metadata \
@@ -74,8 +77,10 @@ UNIT_TESTS = \
 	tests/unit/test_question \
 	tests/unit/test_record \
 	tests/unit/test_refresh \
+	tests/unit/test_registration \
 	tests/unit/test_renew \
 	tests/unit/test_renewals \
+	tests/unit/test_report \
 	tests/unit/test_resource \
 	tests/unit/test_result \
 	tests/unit/test_rotate \
@@ -99,6 +104,7 @@ UNIT_TESTS = \
 	tests/unit/test_stepup \
 	tests/unit/test_store \
 	tests/unit/test_tally \
+	tests/unit/test_survey \
 	tests/unit/test_template \
 	tests/unit/test_tenantwatch \
 	tests/unit/test_token \
@@ -113,6 +119,10 @@ UNIT_TESTS = \
 GUARDS = tests/guards/run
 
 LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
+tests_unit_test_description_LDADD = libentra_command.la $(LDADD)
+tests_unit_test_meaning_LDADD = libentra_command.la $(LDADD)
+tests_unit_test_registration_LDADD = libentra_command.la $(LDADD)
+tests_unit_test_report_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_match_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
 tests_unit_test_patch_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"
 tests_unit_test_resource_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"

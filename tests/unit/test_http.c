@@ -357,8 +357,11 @@ static void test_http_redirect_is_not_followed(void **state)
                                                     "Content-Length: 0\r\n\r\n",
                                                     target->port)}};
     server_t *server = server_start(answers);
-    assert_int_equal(get_good(client_make(NULL), server).status, 302);
+    sso_http_response_t response = get_good(client_make(NULL), server);
+    assert_int_equal(response.status, 302);
+    assert_string_equal(response.location, apr_psprintf(unit_pool, "http://127.0.0.1:%d/", target->port));
     assert_int_equal(server_connections(target), 0);
+    assert_null(get_good(client_make(NULL), target).location);
 }
 
 static void test_http_cookie_is_not_sent_back(void **state)

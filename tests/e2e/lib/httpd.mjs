@@ -517,6 +517,15 @@ export async function tryStart(options = {}) {
   }
 }
 
+/** A server with its folder and its configuration that is never started, for commands that only read them. Call dispose() at the end. */
+export function prepareHttpd(options = {}) {
+  const server = new Httpd({ ...options });
+  server.port = options.port ?? 20_000;
+  server.configure();
+  server.dispose = () => { if (!server.keep) rmSync(server.root, { recursive: true, force: true }); };
+  return server;
+}
+
 /** httpd -t: {status, output}. */
 export function configtest(options = {}) {
   const { httpd } = httpdInstalled();

@@ -4,6 +4,7 @@
 import { userProperties } from '../directory.mjs';
 import { isGroup, isSecurityGroup, membershipsOf } from '../membership.mjs';
 import { CONSUMERS } from '../tenants.mjs';
+import { application, permissionGrants, servicePrincipal } from './applications.mjs';
 import { demand, mayAny } from './bearer.mjs';
 import { usersDelta } from './delta.mjs';
 import { GraphError, badRequest, notFound, unsupported } from './errors.mjs';
@@ -124,5 +125,8 @@ export const operations = [
   { name: 'groups', method: 'GET', path: /^\/groups$/i, run: groups },
   { name: 'group', method: 'GET', path: /^\/groups\/([^/]+)$/i, run: group },
   { name: 'usersDelta', method: 'GET', path: /^\/users\/delta$/i, run: usersDelta },
+  { name: 'application', method: 'GET', path: /^\/applications\(appId='([0-9a-f-]{36})'\)$/i, run: application },
+  { name: 'servicePrincipal', method: 'GET', path: /^\/servicePrincipals\(appId='([0-9a-f-]{36})'\)$/i, run: servicePrincipal },
+  { name: 'permissionGrants', method: 'GET', path: /^\/oauth2PermissionGrants$/i, run: permissionGrants },
   { name: 'user', method: 'GET', path: /^\/users\/([^/]+)$/i, run: otherUser },
 ];
