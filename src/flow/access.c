@@ -21,10 +21,17 @@ static bool is_document(const sso_request_t *request)
     return false;
 }
 
+/* What a link or a form sends. A WebDAV client may accept HTML as well, and a redirect would be no answer to it. */
+static bool has_page_method(const sso_request_t *request)
+{
+    return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ||
+           strcmp(request->method, "POST") == 0;
+}
+
 bool sso_request_is_navigation(const sso_request_t *request)
 {
     if (*sso_request_header(request, "X-Requested-With") != '\0' || *sso_request_header(request, "Upgrade") != '\0' ||
-        *sso_request_header(request, "Service-Worker") != '\0' || strcmp(request->method, "OPTIONS") == 0) {
+        *sso_request_header(request, "Service-Worker") != '\0' || !has_page_method(request)) {
         return false;
     }
     if (*sso_request_header(request, "Sec-Fetch-Mode") != '\0') {

@@ -56,13 +56,17 @@ static void add_mark(sso_ctx_t *ctx, const mark_t *mark, apr_array_header_t *pac
 /* The last change of the user of record, who is in the directory as id, or not at all. */
 static apr_time_t last_change(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record, const char *id)
 {
-    sso_touched_kind_t kind = SSO_TOUCHED_ID;
+    bool by_oid = site->directory->match == SSO_MATCH_OID;
+    const char *name = by_oid ? record->oid : sso_fold(ctx->pool, record->username);
+    uint64_t key = sso_touched_key(ctx->pool, by_oid ? SSO_TOUCHED_OID : SSO_TOUCHED_NAME, site->app, name);
+    /* SECURITY: of one whose row is known too. Between two looks the row can go, another be made for the same user, and
+     * that one's end take the place of the first one's, of which nobody would hear. */
+    apr_time_t user = sso_touched_at(site->touched, key);
     if (*id == '\0' || strcmp(id, JIT_ID) == 0) {
-        bool by_oid = site->directory->match == SSO_MATCH_OID;
-        kind = by_oid ? SSO_TOUCHED_OID : SSO_TOUCHED_NAME;
-        id = by_oid ? record->oid : sso_fold(ctx->pool, record->username);
+        return user;
     }
-    return sso_touched_at(site->touched, sso_touched_key(ctx->pool, kind, site->app, id));
+    apr_time_t row = sso_touched_at(site->touched, sso_touched_key(ctx->pool, SSO_TOUCHED_ID, site->app, id));
+    return row > user ? row : user;
 }
 
 bool sso_directory_is_stale(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record)

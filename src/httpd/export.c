@@ -153,19 +153,24 @@ sso_rc sso_export_identity(request_rec *r, sso_ctx_t *ctx, sso_visit_t *visit)
         return sso_fail(ctx, SSO_R_IDENTITY_USER, "user with oid %s", visit->record.oid);
     }
     user = apr_pstrdup(r->pool, user);
+    /* SECURITY: httpd and backends answer TRACE with the headers that they got. What is said of a user, an assertion
+     * above all, is for the application. */
+    bool told = r->method_number != M_TRACE;
     const sso_list_t *roles = sso_export_roles(r, visit);
     const sso_subject_t subject = {&visit->record, roles, user};
-    sso_rc rc = sso_attest_assertion(r, ctx, visit, &subject);
+    sso_rc rc = told ? sso_attest_assertion(r, ctx, visit, &subject) : SSO_OK;
     if (rc != SSO_OK) {
         return rc;
     }
     r->user = (char *)(apr_uintptr_t)user;
     r->ap_auth_type = apr_pstrdup(r->pool, "Entra");
-    set_defaults(r, &visit->record, roles, set == SSO_HEADERS_DEFAULT, separator);
-    if (set == SSO_HEADERS_EASYAUTH) {
+    set_defaults(r, &visit->record, roles, told && set == SSO_HEADERS_DEFAULT, separator);
+    if (told && set == SSO_HEADERS_EASYAUTH) {
         sso_attest_principal(r, ctx, &subject);
     }
-    set_items(r, &dir->option[SSO_DIR_HEADER], &visit->record, separator, r->headers_in);
+    if (told) {
+        set_items(r, &dir->option[SSO_DIR_HEADER], &visit->record, separator, r->headers_in);
+    }
     set_items(r, &dir->option[SSO_DIR_ENV], &visit->record, separator, r->subprocess_env);
     return SSO_OK;
 }

@@ -15,6 +15,7 @@ import { headerOf, startEcho } from './lib/echo.mjs';
 import { hostileTargets } from './lib/hostile.mjs';
 import { Connection, exchange } from './lib/http.mjs';
 import { httpdInstalled, missing, startHttpd } from './lib/httpd.mjs';
+import { assertScimError, makeToken, Scim } from './lib/scim.mjs';
 import { CLIENT, CONTOSO, entraLines, SECRET_PAGE, siteConfigtest, siteFiles, startSite, trySite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -1027,4 +1028,44 @@ ProxyPass "/app/" "http://127.0.0.1:${backend.port}/"`,
     }
     assert.equal(siteConfigtest({ directives: { EntraTenant: 'organizations', EntraAllowedTenants: CONTOSO } }).status, 0);
   });
+});
+
+describe('attacks on the directory', { skip: missing }, () => {
+  const ADA = { externalId: person('ada').oid, userName: person('ada').upn };
+
+  for (const [name, directives] of Object.entries({ 'EntraSCIM alone': {}, 'EntraSCIMRequired': { EntraSCIMRequired: 'on' }, 'groups of the directory': { EntraGroupSource: 'scim' } })) {
+    test(`SCIM and access tokens (${name}): a token of a user who was disabled or deleted opens nothing, however well it is remembered`, async () => {
+      const site = await startSite({ directives: { EntraSCIM: 'on', ...directives }, location: `EntraBearer ${CLIENT}`, processes: 2, threads: 8, allowLog: [/ENTRA1\d\d\d:/, /AH10159|AH00484/] });
+      const scim = new Scim(site, makeToken(site));
+      const { token } = await site.emu.control('mint', { kind: 'access', user: 'ada', client_id: OTHER_CLIENT, resource: CLIENT, scopes: ['Orders.Read'] });
+      const { token: other } = await site.emu.control('mint', { kind: 'access', user: 'root', client_id: OTHER_CLIENT, resource: CLIENT, scopes: ['Orders.Read'] });
+      if (directives.EntraSCIMRequired) await scim.user({ externalId: person('root').oid, userName: person('root').upn });
+      // In every process, as a person and as a program.
+      const all = (bearer) => Promise.all(Array.from({ length: 24 }, () => ask(site, '/app/x', { Authorization: `Bearer ${bearer}` })));
+      for (const step of [({ id }) => scim.patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'False' }), ({ id }) => scim.send('DELETE', `/Users/${id}`)]) {
+        const user = await scim.user(ADA);
+        await until('keys in every process', async () => (await all(token)).every(({ status }) => status === 200));
+        for (const answer of await all(token)) assert.equal(answer.status, 200, answer.text);
+        site.backend.clear();
+        await step(user);
+        const deleted = (await scim.get(`/Users/${user.id}`)).status === 404;
+        // Who is deleted is unknown, and may enter as before where the directory does not have to know everybody.
+        const wanted = deleted && !directives.EntraSCIMRequired ? [200] : [401, 403];
+        await until('every process to have heard', async () => (await all(token)).every(({ status }) => wanted.includes(status)), { timeout: 3500 });
+        site.backend.clear();
+        const answers = await all(token);
+        for (const answer of answers) assert.ok(wanted.includes(answer.status), `${answer.status}`);
+        if (!wanted.includes(200)) {
+          for (const answer of answers) assertClosed(answer);
+          assert.equal(site.backend.requests.length, 0, 'the application is not asked');
+        }
+        for (const answer of await all(other)) assert.equal(answer.status, 200, 'somebody else');
+        if (deleted) continue;
+        await scim.patch(`/Users/${user.id}`, { op: 'Replace', path: 'active', value: 'True' });
+        await until('the user to be back', async () => (await all(token)).every(({ status }) => status === 200), { timeout: 3500 });
+        await scim.send('DELETE', `/Users/${user.id}`);
+      }
+      await site.stop();
+    });
+  }
 });

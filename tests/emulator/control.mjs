@@ -80,6 +80,8 @@ const CALLS = {
   'DELETE token': (world) => setShape('token')(world, {}),
   'POST authorize': setShape('authorize'),
   'DELETE authorize': (world) => setShape('authorize')(world, {}),
+  'POST logout': setShape('logout'),
+  'DELETE logout': (world) => setShape('logout')(world, {}),
   'POST refresh': setShape('refresh', checkRefreshShape),
   'DELETE refresh': (world) => setShape('refresh')(world, {}),
   'POST silent': setSilent,

@@ -374,6 +374,18 @@ test('sign-out calls the applications by sid without iss, then goes back', async
   assert.doesNotMatch(await stays.text(), /evil\.test/);
 });
 
+test('what comes back after sign-out can be changed', async () => {
+  const address = `${endpoint(emu, '/oauth2/v2.0/logout')}?${new URLSearchParams({ post_logout_redirect_uri: 'https://127.0.0.1:8443/.entra/callback', state: 's' })}`;
+  const back = async () => (await fetch(address, { redirect: 'manual' })).headers.get('location');
+  await emu.control('logout', { unset: ['state'], count: 1 });
+  assert.equal(await back(), 'https://127.0.0.1:8443/.entra/callback');
+  assert.equal(await back(), 'https://127.0.0.1:8443/.entra/callback?state=s');
+  await emu.control('logout', { set: { state: 'other' } });
+  assert.equal(await back(), 'https://127.0.0.1:8443/.entra/callback?state=other');
+  await emu.control('logout', undefined, 'DELETE');
+  assert.equal(await back(), 'https://127.0.0.1:8443/.entra/callback?state=s');
+});
+
 test('with two accounts signed in, logout_hint chooses', async () => {
   const one = await authorize(emu);
   await emu.control('auto', { user: 'root' });

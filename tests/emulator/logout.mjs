@@ -6,14 +6,18 @@ import { isRegistered } from './registration.mjs';
 import { redirect } from './reply.mjs';
 import { expiredCookie, findSession, sessionCookie } from './sso.mjs';
 import { recordSecret } from './stats.mjs';
-import { userByHint, userByKey } from './world.mjs';
+import { takeShape, userByHint, userByKey } from './world.mjs';
 
 /** The address to go to, or null: Entra has one list of redirect URIs, and no client is named here. */
 function returnAddress(emu, params) {
   const uri = params.get('post_logout_redirect_uri');
   if (!uri || !emu.clients.some((client) => isRegistered(emu, client, uri))) return null;
+  const shape = takeShape(emu, 'logout');
   const state = params.get('state');
-  return state === null ? uri : `${uri}${uri.includes('?') ? '&' : '?'}${new URLSearchParams({ state })}`;
+  const back = { ...(state === null ? {} : { state }), ...shape?.set };
+  for (const name of shape?.unset ?? []) delete back[name];
+  if (Object.keys(back).length === 0) return uri;
+  return `${uri}${uri.includes('?') ? '&' : '?'}${new URLSearchParams(back)}`;
 }
 
 /** The accounts to sign out: the hinted or chosen one, the only one; null when the user has to say. */

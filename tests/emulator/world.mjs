@@ -62,7 +62,7 @@ export function resetWorld(world) {
     revokedBefore: new Map(),
     revokedTokens: new Set(),
     faults: [],
-    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, challenge: null, identitytoken: null, platform: null, authorize: null, discovery: null, discoveryV1: null, graph: null },
+    shapes: { idtoken: null, accesstoken: null, token: null, refresh: null, silent: null, challenge: null, identitytoken: null, platform: null, authorize: null, logout: null, discovery: null, discoveryV1: null, graph: null },
     graphConsent: {},
     // Kept by reference from socket to request record, hence replaced as a whole.
     stats: createStats(world.stats),

@@ -93,6 +93,9 @@ static void test_access_auto_sends_pages_to_sign_in_and_programs_a_challenge(voi
          {"Accept", "application/vnd.paos+xml", "PAOS", "ver=\"urn:liberty:paos:2003-08\""},
          SSO_ACCESS_CHALLENGE},
         {"WebDAV", "PROPFIND", {"Depth", "1"}, SSO_ACCESS_CHALLENGE},
+        {"WebDAV that accepts HTML", "PROPFIND", {HTML, "Depth", "1"}, SSO_ACCESS_CHALLENGE},
+        {"a PUT said to be a page", "PUT", {HTML, "Sec-Fetch-Mode", "navigate"}, SSO_ACCESS_CHALLENGE},
+        {"an invented method that accepts HTML", "gEt", {HTML}, SSO_ACCESS_CHALLENGE},
         {"an invented method", "gEt", {"Accept", "*/*"}, SSO_ACCESS_CHALLENGE},
     };
     (void)state;

@@ -236,6 +236,21 @@ static void test_directory_who_was_unknown_becomes_known(void **state)
     assert_false(sso_directory_is_stale(&unit_ctx, site(), &record));
 }
 
+static void test_directory_who_went_came_and_went_between_two_looks_is_gone(void **state)
+{
+    (void)state;
+    sso_record_t record = people_record();
+    const char *id = people_add(ADA);
+    database_sql("UPDATE entra_scim_user SET touched = touched - 5000 RETURNING id");
+    people_poll();
+    assert_rc(SSO_OK, sso_directory_fill(&unit_ctx, site(), &record));
+    assert_false(sso_directory_is_stale(&unit_ctx, site(), &record));
+    (void)people_change(SSO_PROVISION_DELETE, SSO_SCIM_USER, id, NULL);
+    (void)people_change(SSO_PROVISION_DELETE, SSO_SCIM_USER, people_add(ADA), NULL);
+    people_poll();
+    assert_true(sso_directory_is_stale(&unit_ctx, site(), &record));
+}
+
 static void test_directory_is_stale_while_the_table_is_blind(void **state)
 {
     (void)state;
@@ -261,6 +276,7 @@ int main(void)
         people_test(test_directory_failure_is_no_person_without_groups),
         people_test(test_directory_a_record_is_stale_after_a_change),
         people_test(test_directory_who_was_unknown_becomes_known),
+        people_test(test_directory_who_went_came_and_went_between_two_looks_is_gone),
         people_test(test_directory_is_stale_while_the_table_is_blind),
     };
     return site_run(tests);

@@ -20,6 +20,8 @@ const PROBE = 'entra-e2e-probe';
 const START_DEADLINE = 30_000;
 const STOP_DEADLINE = 20_000;
 const isRoot = process.getuid() === 0;
+/** What LoadModule calls this module. */
+export const OURS = 'entra_sso';
 const BASE_MODULES = ['unixd', 'log_config', 'logio', 'watchdog', 'authn_core', 'authz_core', 'authz_host', 'authz_user', 'dir', 'alias'];
 // Said by httpd of itself, when a client closes while it is told to end.
 const NOISE = [/AH03092: process_lingering_close/, /AH03093: process_socket: apr_pollset_add failure/];
@@ -64,11 +66,12 @@ export const missing = existsSync(MODULE) ? false : `the module is not built: ${
 
 // ---- configuration ------------------------------------------------------------------------------------------------------
 
-function loadLines(wanted, mpm, withModule) {
+function loadLines({ modules: wanted = [], withModule, loadOrder = (names) => names }, mpm) {
   const { modules, builtin } = httpdInstalled();
-  const names = [...new Set([`mpm_${mpm}`, ...BASE_MODULES, ...wanted])].map((name) => (name === 'cgi' && mpm !== 'prefork' ? 'cgid' : name));
-  const lines = names.filter((name) => !builtin.has(name)).map((name) => `LoadModule ${name}_module "${path.join(modules, `mod_${name}.so`)}"`);
-  if (withModule) lines.push(`LoadModule entra_sso_module "${MODULE}"`);
+  const names = [...new Set([`mpm_${mpm}`, ...BASE_MODULES, ...wanted])].map((name) => (name === 'cgi' && mpm !== 'prefork' ? 'cgid' : name))
+    .filter((name) => !builtin.has(name));
+  const fileOf = (name) => (name === OURS ? MODULE : path.join(modules, `mod_${name}.so`));
+  const lines = loadOrder(withModule === false ? names : [...names, OURS]).map((name) => `LoadModule ${name}_module "${fileOf(name)}"`);
   if (names.includes('cgid')) lines.push('ScriptSock cgisock');
   return lines;
 }
@@ -106,7 +109,7 @@ function configText(context, options) {
     'DefaultRuntimeDir run',
     'PidFile run/httpd.pid',
     'Mutex file:run default',
-    ...loadLines(options.modules ?? [], context.mpm, options.withModule !== false),
+    ...loadLines(options, context.mpm),
     ...mpmLines(context.mpm, options),
     ...user,
     ...(options.listen ?? [port]).map((one) => `Listen 127.0.0.1:${one}`),
