@@ -20,6 +20,7 @@
 #include "httpd/lifecycle.h"
 #include "httpd/metrics.h"
 #include "httpd/renewal.h"
+#include "httpd/status.h"
 #include "httpd/watching.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -55,6 +56,8 @@ static void register_hooks(apr_pool_t *pool)
     /* Before mod_proxy's handler. */
     ap_hook_handler(sso_hook_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(sso_metrics_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(sso_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    sso_status_register();
     /* Before every log of requests. */
     ap_hook_log_transaction(sso_hook_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

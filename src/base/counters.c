@@ -138,6 +138,15 @@ uint64_t sso_counters_get(const sso_counters_t *counters, sso_count_t what)
     return atomic_load_explicit(&counters->counts[what], memory_order_relaxed);
 }
 
+uint64_t sso_counters_sum(const sso_counters_t *counters, sso_count_t first, sso_count_t last)
+{
+    uint64_t sum = 0;
+    for (int i = (int)first; i <= (int)last; i++) {
+        sum += sso_counters_get(counters, (sso_count_t)i);
+    }
+    return sum;
+}
+
 int64_t sso_counters_note(const sso_counters_t *counters, sso_note_t what)
 {
     return atomic_load_explicit(&counters->notes[what], memory_order_relaxed);

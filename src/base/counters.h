@@ -71,6 +71,8 @@ void sso_count_note(const sso_ctx_t *ctx, sso_note_t what, int64_t value);
 /* ---- reading ---- */
 
 uint64_t sso_counters_get(const sso_counters_t *counters, sso_count_t what);
+/* Of neighbours in the table, first and last included. */
+uint64_t sso_counters_sum(const sso_counters_t *counters, sso_count_t first, sso_count_t last);
 int64_t sso_counters_note(const sso_counters_t *counters, sso_note_t what);
 /* True for one of all that ask: the note was `seen`, and is `next` now. */
 bool sso_counters_take(sso_counters_t *counters, sso_note_t what, int64_t seen, int64_t next);

@@ -92,5 +92,5 @@ void sso_tally_keep(sso_ctx_t *ctx, sso_store_t *store, const sso_ended_t *ended
     if (ended != NULL) {
         sso_count_note(ctx, SSO_NOTE_TALLY_ENDED, sso_ended_used(ended, ctx->now));
     }
-    sso_count_note(ctx, SSO_NOTE_TALLY_UP, up);
+    sso_count_note(ctx, SSO_NOTE_TALLY_FAILED, !up);
 }

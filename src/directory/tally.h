@@ -20,5 +20,5 @@ sso_rc sso_tally_count(sso_ctx_t *ctx, sso_store_t *store, const char *app, sso_
 
 /* Keeps the notes TALLY_* of ctx->counters (base/counters.def): counts anew when the last time was ten seconds ago, in
  * one thread of all processes that ask; everybody else goes on with what is there. Never fails: while the database does
- * not answer, TALLY_UP is 0 and the numbers are those of before. store may be NULL. */
+ * not answer, TALLY_FAILED is 1 and the numbers are those of before. store may be NULL. */
 void sso_tally_keep(sso_ctx_t *ctx, sso_store_t *store, const sso_ended_t *ended, const char *app);

@@ -33,7 +33,7 @@ static void fill_database(sso_ctx_t *ctx, const sso_site_t *site, sso_facts_t *f
 {
     const sso_counters_t *counters = ctx->counters;
     sso_tally_keep(ctx, site->store, site->ended, site->app);
-    facts->database_up = sso_counters_note(counters, SSO_NOTE_TALLY_UP) != 0 && !sso_ended_is_away(site->ended);
+    facts->database_up = sso_counters_note(counters, SSO_NOTE_TALLY_FAILED) == 0 && !sso_ended_is_away(site->ended);
     facts->tallied = sso_counters_note(counters, SSO_NOTE_TALLY_READ);
     facts->sessions = sso_counters_note(counters, SSO_NOTE_TALLY_SESSIONS);
     facts->ended = sso_counters_note(counters, SSO_NOTE_TALLY_ENDED);

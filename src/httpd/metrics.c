@@ -171,7 +171,7 @@ static void put_gauges(request_rec *r, const sso_exposition_t *page, const apr_a
 static void put_info(const sso_exposition_t *page, const apr_array_header_t *facts, const sso_counted_t *counted)
 {
     sso_exposition_family(page, "entra_build_info", "gauge", "The module that answers.");
-    sso_exposition_number(page, "entra_build_info", sso_label(page->pool, "version", PACKAGE_VERSION), 1);
+    sso_exposition_number(page, "entra_build_info", sso_label(page->pool, "version", SSO_VERSION), 1);
     sso_exposition_family(page, "entra_application_info", "gauge", "Which application of which tenant a site is.");
     for (int i = 0; i < facts->nelts; i++) {
         const sso_site_config_t *site = APR_ARRAY_IDX(facts, i, sso_facts_t).site;

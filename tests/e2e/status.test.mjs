@@ -2,9 +2,11 @@
 // The handlers entra-metrics and entra-status, and the section in mod_status: what moves, what stays over a reload, who may see it.
 
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import test, { after, before, beforeEach, describe } from 'node:test';
 import { selfSigned, toPem } from '../emulator/certificate.mjs';
+import { startEmulator } from '../emulator/server.mjs';
+import { noClock } from './lib/clock.mjs';
 import { parseExposition } from './lib/exposition.mjs';
 import { missing } from './lib/httpd.mjs';
 import { noPostgres, startPostgres } from './lib/postgres.mjs';
@@ -33,8 +35,13 @@ ExtendedStatus On
     SetHandler server-status
 </Location>
 <Location "/admin/">
-    SetHandler entra-metrics
     Require entra-role Nobody.Has.This
+</Location>
+<Location "/admin/metrics">
+    SetHandler entra-metrics
+</Location>
+<Location "/admin/status">
+    SetHandler entra-status
 </Location>
 <Location "/refused">
     Require entra-role Nobody.Has.This
@@ -46,6 +53,37 @@ async function read(site) {
   const answer = await site.httpd.get('/-/metrics');
   assert.equal(answer.status, 200, answer.text);
   return parseExposition(answer.text);
+}
+
+/** Lines of "Key: value", each key once. */
+function readLines(text) {
+  const lines = new Map();
+  for (const line of text.trimEnd().split('\n')) {
+    const [, key, value] = /^([A-Z][A-Za-z0-9.]*): (.+)$/.exec(line) ?? [];
+    assert.ok(key && !lines.has(key), line);
+    lines.set(key, value);
+  }
+  return lines;
+}
+
+/** What is on top of the page: [class, who, what]. */
+const needsOf = (html) => [...html.matchAll(/<li class="(\w+)"><b>([^<]*)<\/b>([^<]*)<\/li>/g)].map(([, ...parts]) => parts);
+
+/** A page that is well-formed in the one way that matters: no markup but ours, and its style is the one that its policy lets in. */
+function assertPage(answer) {
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.header('content-type'), 'text/html; charset=utf-8');
+  assert.equal(answer.header('cache-control'), 'no-store');
+  assert.equal(answer.header('x-content-type-options'), 'nosniff');
+  assert.equal(answer.header('x-frame-options'), 'DENY');
+  assert.equal(answer.header('referrer-policy'), 'no-referrer');
+  const style = /<style>([^<]*)<\/style>/.exec(answer.text)[1];
+  const hash = createHash('sha256').update(style).digest('base64');
+  assert.equal(answer.header('content-security-policy'), `default-src 'none'; style-src 'sha256-${hash}'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'`);
+  assert.match(style, /prefers-color-scheme:dark/);
+  const known = new Set('html head meta title style body header h1 span main ul li b section h2 div h3 dl dt dd table tr th td footer p'.split(' '));
+  for (const [, name] of answer.text.matchAll(/<\/?([a-zA-Z][^\s>]*)/g)) assert.ok(known.has(name), name);
+  assert.doesNotMatch(answer.text, /<[^>]*\s(style|on\w+|src|href)=/i);
 }
 
 /** What a step adds: `of(name, labels)` is the difference. */
@@ -80,14 +118,14 @@ describe('metrics', { skip: missing }, () => {
       assert.ok(type, name);
       for (const { labels } of samples) if (!/build_info|gate/.test(name)) assert.ok(labels.site === site.origin || labels.site === '', name);
     }
-    assert.equal(metrics.find('entra_build_info').length, 1);
+    assert.match(metrics.find('entra_build_info')[0].labels.version, /^\d+\.\d+\.\d+/);
     assert.equal(metrics.get('entra_application_info', { site: site.origin, tenant: CONTOSO, client_id: CLIENT }), 1);
     assert.equal(metrics.get('entra_gate_in_use'), 0);
     assert.ok(metrics.get('entra_gate_limit') > 0);
   });
 
   test('only GET and HEAD are answered', async () => {
-    for (const path of ['/-/metrics']) {
+    for (const path of ['/-/metrics', '/-/status', '/-/status?auto']) {
       for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
         const answer = await site.httpd.request({ method, path });
         assert.equal(answer.status, 405, `${method} ${path}`);
@@ -101,12 +139,14 @@ describe('metrics', { skip: missing }, () => {
   });
 
   test('who may see it is what Require says', async () => {
-    const stranger = await site.httpd.request({ path: '/admin/metrics', headers: PROGRAM });
-    assert.equal(stranger.status, 401);
     const browser = await site.signedIn();
-    const answer = await browser.fetch(site.at('/admin/metrics'), { headers: PROGRAM });
-    assert.equal(answer.status, 403);
-    assert.doesNotMatch(answer.text + stranger.text, /entra_signins/);
+    for (const path of ['/admin/metrics', '/admin/status', '/admin/status?auto']) {
+      const stranger = await site.httpd.request({ path, headers: PROGRAM });
+      assert.equal(stranger.status, 401, path);
+      const answer = await browser.fetch(site.at(path), { headers: PROGRAM });
+      assert.equal(answer.status, 403, path);
+      assert.doesNotMatch(answer.text + stranger.text, /entra_signins|EntraSite|Nothing needs|open sessions/);
+    }
   });
 
   test('a sign-in, a refusal and a sign-out count', async () => {
@@ -219,6 +259,65 @@ describe('metrics', { skip: missing }, () => {
     assert.equal(metrics.get('entra_credential_expiry_timestamp_seconds'), undefined);
   });
 
+  test('the page for people says what there is', async () => {
+    await site.signedIn();
+    const answer = await site.httpd.get('/-/status');
+    assertPage(answer);
+    for (const part of ['Application', 'Entra', 'Sign-ins', 'Revalidation', 'Sessions ended early', 'Provisioning \\(SCIM\\)', 'Database', 'Recent reasons']) {
+      assert.match(answer.text, new RegExp(`<h3>${part}</h3>`));
+    }
+    assert.match(answer.text, new RegExp(`<dt>Tenant</dt><dd>${CONTOSO}</dd><dt>Client ID</dt><dd>${CLIENT}</dd>`));
+    assert.match(answer.text, new RegExp(`<h2>${site.origin}</h2>`));
+    assert.match(answer.text, /<dt>Credential<\/dt><dd>client secret, [^<]*client-secret<\/dd>/);
+    assert.match(answer.text, /<tr><td>token<\/td><td class="n">\d+<\/td><td class="n">\d+<\/td><td class="n">\d+ ms<\/td><td class="n">\d+ ms<\/td><\/tr>/);
+    assert.match(answer.text, /<tr><td>ENTRA1502<\/td><td>the Require rules do not let this user in<\/td>/);
+    assert.match(answer.text, /<dt>Last error<\/dt><dd>ENTRA1616, /);
+    const signIns = Number(/<b>(\d+)<\/b><span>sign-ins<\/span>/.exec(answer.text)[1]);
+    const metrics = await read(site);
+    assert.equal(signIns, metrics.sum('entra_signins_total', { result: 'ok' }));
+  });
+
+  test('the page for machines is lines', async () => {
+    const answer = await site.httpd.get('/-/status?auto');
+    assert.equal(answer.status, 200);
+    assert.equal(answer.header('content-type'), 'text/plain; charset=utf-8');
+    assert.equal(answer.header('cache-control'), 'no-store');
+    const lines = readLines(answer.text);
+    const metrics = await read(site);
+    assert.equal(lines.get('EntraSites'), '1');
+    assert.equal(lines.get('EntraSite1'), site.origin);
+    assert.equal(lines.get('EntraSite1.Tenant'), CONTOSO);
+    assert.equal(lines.get('EntraSite1.DatabaseUp'), '1');
+    assert.equal(Number(lines.get('EntraSite1.SignIns')), metrics.sum('entra_signins_total', { result: 'ok' }));
+    assert.equal(Number(lines.get('EntraSite1.ScimRequests')), metrics.sum('entra_scim_requests_total'));
+    assert.equal(lines.get('EntraSite1.ScimLastError'), 'ENTRA1616');
+    for (const key of ['KeysFetched', 'ScimTokenExpires', 'ScimLastRequest', 'ScimLastErrorTime']) assert.ok(Date.parse(lines.get(`EntraSite1.${key}`)) > 0, key);
+    // Words that only look like it.
+    for (const query of ['automatic', 'xauto', 'x=auto']) assert.match((await site.httpd.get(`/-/status?${query}`)).header('content-type'), /html/, query);
+    assert.match((await site.httpd.get('/-/status?refresh=5&auto')).header('content-type'), /plain/);
+  });
+
+  test('mod_status has a section, in both of its forms', async () => {
+    const page = await site.httpd.get('/-/server');
+    assert.equal(page.status, 200);
+    assert.match(page.text, new RegExp(`<h1>Entra sign-in</h1>[^]*<dt>${site.origin}: \\d+ open sessions, \\d+ sign-ins, \\d+ refused; keys fetched `));
+    const lines = await site.httpd.get('/-/server?auto');
+    assert.match(lines.text, /^ServerUptimeSeconds: \d+$/m);
+    const ours = lines.text.split('\n').filter((line) => line.startsWith('Entra')).join('\n');
+    assert.equal(readLines(ours).get('EntraSite1'), site.origin);
+  });
+
+  test('a fault that the administrator must mend stands on top', async () => {
+    await site.emu.control('fault', { endpoint: 'token', status: 401, body: { error: 'invalid_client', error_description: 'AADSTS7000215: Invalid client secret provided.' } });
+    site.httpd.allow(/ENTRA1320/);
+    await site.browser().navigate(site.at('/page.html'));
+    const needs = needsOf((await site.httpd.get('/-/status')).text);
+    assert.ok(needs.some(([kind, who, what]) => kind === 'warn' && who === site.origin && /^ENTRA1320 within the last hour: Entra did not accept/.test(what)), JSON.stringify(needs));
+    const lines = readLines((await site.httpd.get('/-/status?auto')).text);
+    assert.equal(lines.get('EntraNeeds'), String(needs.length));
+    assert.match(lines.get('EntraNeed1'), /^http:\/\/localhost:\d+: /);
+  });
+
   test('counts outlive a reload', async () => {
     const before = await read(site);
     assert.ok(before.sum('entra_signins_total', { result: 'ok' }) > 0);
@@ -229,8 +328,9 @@ describe('metrics', { skip: missing }, () => {
     }
   });
 
-  test('nothing secret stands in it', async () => {
-    const { text } = await site.httpd.get('/-/metrics');
+  test('nothing secret stands in them', async () => {
+    const pages = await Promise.all(['/-/metrics', '/-/status', '/-/status?auto', '/-/server', '/-/server?auto'].map((path) => site.httpd.get(path)));
+    const text = pages.map((page) => page.text).join('\n');
     const secrets = Object.values(site.emu.stats().secrets).flat();
     for (const secret of [...secrets, CLIENT_SECRET]) assert.ok(!text.includes(secret));
     assert.ok(!text.includes(scim.token));
@@ -278,6 +378,18 @@ describe('metrics of several applications', { skip: missing }, () => {
     assert.equal(metrics.get('entra_scim_users'), undefined);
   });
 
+  test('hostile text of the configuration is text on the page', async () => {
+    await until('the keys', async () => (await read(site)).find('entra_keys_age_seconds').length === 2);
+    const answer = await site.httpd.get('/-/status');
+    assertPage(answer);
+    assert.match(answer.text, /certificate, [^<]*\/hostile &lt;b&gt;&quot;'&amp;\.pem/);
+    assert.doesNotMatch(answer.text, /<b>"/);
+    assert.deepEqual(needsOf(answer.text).map(([kind, who, what]) => [kind, who, what.slice(0, 27)]), [['warn', `${site.origin} ${CERT_CLIENT}`, 'The certificate expires on ']]);
+    const lines = readLines((await site.httpd.get('/-/status?auto')).text);
+    assert.equal(lines.get('EntraSites'), '2');
+    assert.equal(Date.parse(lines.get('EntraSite2.CredentialExpires')) / 1000, now + days * 86400);
+  });
+
   test('without a database the page is there, and says so', { skip: noPostgres }, async () => {
     const postgres = startPostgres();
     const own = await startSite({ ...options, directives: { EntraSCIM: 'on', EntraDatabase: `"pgsql:${postgres.conninfo}"` } });
@@ -293,6 +405,11 @@ describe('metrics of several applications', { skip: missing }, () => {
       for (const name of ['entra_sessions', 'entra_scim_users', 'entra_scim_groups', 'entra_scim_tokens']) assert.equal(away.get(name), undefined, name);
       assert.ok(away.sum('entra_database_failures_total') >= 1);
       assert.ok(away.get('entra_signing_keys') >= 1);
+      const page = await own.httpd.get('/-/status');
+      assertPage(page);
+      assert.match(needsOf(page.text)[0].join(' '), /^bad http:\S+ The database does not answer/);
+      assert.match(page.text, /<b>\?<\/b><span>open sessions<\/span>/);
+      assert.equal(readLines((await own.httpd.get('/-/status?auto')).text).get('EntraSite1.Sessions'), undefined);
       postgres.start();
       await until('the database is back', async () => {
         const metrics = await read(own);
@@ -301,6 +418,52 @@ describe('metrics of several applications', { skip: missing }, () => {
     } finally {
       await own.stop();
       postgres.kill();
+    }
+  });
+});
+
+describe('what needs the administrator', { skip: missing || noClock }, () => {
+  const HOUR = 3600;
+  const DAY = 24 * HOUR;
+
+  test('keys and tokens that grow old are told in time', async () => {
+    const emu = await startEmulator({ auto: 'ada' });
+    await emu.control('fault', { endpoint: 'any', status: 503 });
+    const site = await startSite({ ...options, emu, clock: true, allowLog: [/ENTRA(1100|1106|1110): /] });
+    const needs = async () => needsOf((await site.httpd.get('/-/status')).text).map(([kind, , what]) => `${kind} ${what}`);
+    const told = (pattern) => until(String(pattern), async () => (await needs()).some((line) => pattern.test(line)), { timeout: 20_000 });
+    const forward = async (seconds) => {
+      site.httpd.clock.forward(seconds);
+      await emu.control('clock', { offsetSeconds: site.httpd.clock.shift });
+    };
+    try {
+      await told(/^warn There is no token for SCIM/);
+      await forward(HOUR);
+      await told(/^bad Entra's metadata and keys could not be fetched since the start/);
+
+      await emu.control('reset', {});
+      await emu.control('clock', { offsetSeconds: site.httpd.clock.shift });
+      await until('the keys', async () => (await read(site)).get('entra_keys_age_seconds') !== undefined, { timeout: 20_000 });
+      makeToken(site);
+      await forward(11);
+      await until('nothing', async () => (await needs())[0] === 'good Sign-ins work, as far as this server can tell.', { timeout: 20_000 });
+
+      await emu.control('fault', { endpoint: 'any', status: 503 });
+      await forward(3 * HOUR);
+      await told(/^warn Entra's keys could not be refreshed for 3 hours/);
+      await forward(22 * HOUR);
+      await told(/^bad Entra's keys could not be refreshed for 25 hours/);
+      await forward(340 * DAY);
+      await told(/^warn The token for SCIM expires on 20/);
+      await forward(30 * DAY);
+      await told(/^bad The token for SCIM expired on 20.*provisioning has stopped/);
+      const metrics = await read(site);
+      assert.equal(metrics.get('entra_scim_tokens'), 0);
+      assert.equal(metrics.get('entra_scim_token_expiry_timestamp_seconds', { token: 'soonest' }), undefined);
+      assert.ok(metrics.get('entra_scim_token_expiry_timestamp_seconds', { token: 'latest' }) > 0);
+    } finally {
+      await site.stop();
+      await emu.close();
     }
   });
 });

@@ -89,6 +89,8 @@ static void test_counters_of_threads_and_processes_are_exact(void **state)
     assert_int_equal(sso_counters_get(memory, SSO_COUNT_SIGNIN_OK), all);
     assert_int_equal(sso_counters_get(memory, SSO_COUNT_ENDED_SCIM), 3 * all);
     assert_int_equal(sso_counters_get(memory, SSO_COUNT_SIGNIN_STEPUP), 0);
+    assert_int_equal(sso_counters_sum(memory, SSO_COUNT_SIGNIN_OK, SSO_COUNT_ENDED_SCIM), 4 * all);
+    assert_int_equal(sso_counters_sum(memory, SSO_COUNT_SIGNIN_STEPUP, SSO_COUNT_SIGNIN_INTERNAL), 0);
     sso_counters_latencies(memory, SSO_LATENCY_TOKEN, &latencies);
     assert_int_equal(latencies.buckets[0], all / 2);
     assert_int_equal(latencies.buckets[1], all / 2);

@@ -77,7 +77,7 @@ static void test_tally_is_kept_for_ten_seconds(void **state)
     unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     add_session(1);
     keep();
-    assert_int_equal(noted(SSO_NOTE_TALLY_UP), 1);
+    assert_int_equal(noted(SSO_NOTE_TALLY_FAILED), 0);
     assert_int_equal(noted(SSO_NOTE_TALLY_SESSIONS), 1);
     assert_int_equal(noted(SSO_NOTE_TALLY_READ), SSO_TEST_NOW);
     add_session(2);
@@ -116,7 +116,7 @@ static void test_tally_without_a_database_fails_nothing(void **state)
     unit_ctx.now += apr_time_from_sec(60);
     sso_tally_keep(&unit_ctx, NULL, service.ending.ended, SERVICE_APP);
     assert_int_equal(unit_ctx.fault.rc, SSO_OK);
-    assert_int_equal(noted(SSO_NOTE_TALLY_UP), 0);
+    assert_int_equal(noted(SSO_NOTE_TALLY_FAILED), 1);
     assert_int_equal(noted(SSO_NOTE_TALLY_SESSIONS), 1);
     assert_int_equal(noted(SSO_NOTE_TALLY_READ), SSO_TEST_NOW);
     assert_rc(SSO_R_STORE_AWAY, sso_tally_count(&unit_ctx, NULL, SERVICE_APP, &tally));
