@@ -65,6 +65,24 @@ describe('the recipes of conf.d', { skip: missing }, () => {
     });
   });
 
+  test('monitoring: Prometheus by its address, the administrator by a role, this machine by itself', async () => {
+    await withRecipe('monitoring', { replace: [['Administrator', 'app.reader']], expectLog: [/AH01630: /, /AH01631: /] }, async (recipe) => {
+      const stranger = recipe.browser();
+      assert.equal((await stranger.navigate(recipe.at('/-/metrics'))).status, 403, 'another address than that of Prometheus');
+      assert.equal((await stranger.navigate(recipe.at('/-/local-status'))).status, 200);
+      assert.equal((await stranger.fetch(recipe.at('/-/status'))).status, 401);
+      const ada = await recipe.signedIn();
+      const page = await ada.navigate(recipe.at('/-/status'));
+      assert.equal(page.status, 200);
+      assert.match(page.text, /https:\/\/app\.example\.com/);
+      const nora = await recipe.signedIn({ user: 'noroles' });
+      assert.equal((await nora.navigate(recipe.at('/-/status'))).status, 403);
+    });
+    await withRecipe('monitoring', { replace: [['192.0.2.10', '127.0.0.1']] }, async (recipe) => {
+      assert.match((await recipe.browser().fetch(recipe.at('/-/metrics'))).text, /^entra_build_info\{/m);
+    });
+  });
+
   test('reverse-proxy: an application behind the proxy', async () => {
     await withRecipe('reverse-proxy', {}, async (recipe) => {
       await assertClosedToStrangers(recipe);
