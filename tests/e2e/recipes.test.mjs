@@ -285,6 +285,18 @@ describe('the recipes of conf.d', { skip: missing }, () => {
     });
   });
 
+  test('the site of the Docker image', async () => {
+    await withRecipe('packaging/docker/app.conf', {
+      replace: (server, recipe) => [['/run/secrets/', `${server.path('entra')}/`], ['http://app:8080/', `http://127.0.0.1:${recipe.backend.port}/`]],
+    }, async (recipe) => {
+      await assertClosedToStrangers(recipe);
+      assert.equal((await recipe.browser().navigate(recipe.at('/healthz'))).status, 200);
+      const ada = await recipe.signedIn();
+      assert.deepEqual(headerOf(ada.page.json(), 'x-entra-user'), [ADA]);
+      await assertSignsOut(recipe, ada);
+    });
+  });
+
   test('cluster: a session of one node is good, and ended, on the other', { skip: noPostgres }, async () => {
     const postgres = startPostgres();
     const nodes = [];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nagios 4 as it was written, in C, as CGI, in 1999: it knows its user from REMOTE_USER and grants by name. Nothing in it is changed.
-// Its programs come from Debian's package, unpacked (NAGIOS_CGI names the folder), with a configuration and a status file of our own.
+// Its programs come from Debian's package, unpacked (NAGIOS_CGI names the folder), with a configuration and a status file of our own,
+// and httpd's is conf.d/nagios.conf.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { missing } from '../e2e/lib/httpd.mjs';
-import { entraLines, startSite } from '../e2e/lib/site.mjs';
+import { assertClosedToStrangers, assertSignsOut, startRecipe } from '../e2e/lib/recipe.mjs';
 
 const BUILD = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../build');
 const FOLDERS = [process.env.NAGIOS_CGI, path.join(BUILD, 'packages/nagios4-cgi/usr/lib/cgi-bin/nagios4'), '/usr/lib/cgi-bin/nagios4'];
@@ -63,19 +64,13 @@ hoststatus {
 
 const PROGRAM = (name) => ({ content: readFileSync(path.join(programs, name)), mode: 0o755 });
 
-function configure(server, site) {
+/** Who may see what, in the words of the recipe's head. */
+function writeConfiguration(server) {
   const file = (name, ...lines) => server.file(`nagios/${name}`, `${lines.join('\n')}\n`);
   const at = (name) => server.path('nagios', name);
   file('nagios.cfg', `object_cache_file=${at('objects.cache')}`, `status_file=${at('status.dat')}`, `log_file=${at('nagios.log')}`);
   file('cgi.cfg', `main_config_file=${at('nagios.cfg')}`, `physical_html_path=${at('html')}`, 'url_html_path=/nagios4', 'use_authentication=1',
     'authorized_for_system_information=root@contoso.example', 'authorized_for_all_hosts=root@contoso.example', 'escape_html_tags=1');
-  return `${entraLines(server, site.emu)}
-SetEnv NAGIOS_CGI_CONFIG "${at('cgi.cfg')}"
-ScriptAlias "/nagios4/cgi-bin/" "${server.path('nagios/programs')}/"
-<Directory "${server.path('nagios/programs')}">
-    AuthType Entra
-    Require  valid-user
-</Directory>`;
 }
 
 const HOSTS = '/nagios4/cgi-bin/status.cgi?host=all&style=hostdetail';
@@ -86,7 +81,7 @@ describe('Nagios 4, a CGI program that reads REMOTE_USER', { skip }, () => {
   let site;
 
   before(async () => {
-    site = await startSite({
+    site = await startRecipe('nagios', {
       modules: ['env'],
       files: {
         'nagios/programs/status.cgi': PROGRAM('status.cgi'),
@@ -94,17 +89,26 @@ describe('Nagios 4, a CGI program that reads REMOTE_USER', { skip }, () => {
         'nagios/objects.cache': OBJECTS,
         'nagios/status.dat': STATUS(Math.floor(Date.now() / 1000)),
         'nagios/nagios.log': '',
+        'nagios/html/index.html': '<!doctype html><title>nagios-front-3b9f</title>\n',
+        'nagios/style/common.css': 'body { color: black }\n',
       },
-      config: configure,
+      before: (server) => { writeConfiguration(server); return `SetEnv NAGIOS_CGI_CONFIG "${server.path('nagios/cgi.cfg')}"`; },
+      replace: (server) => [['/usr/lib/cgi-bin/nagios4', server.path('nagios/programs')], ['/usr/share/nagios4/htdocs', server.path('nagios/html')], ['/etc/nagios4/stylesheets', server.path('nagios/style')]],
     });
   });
 
   after(() => site?.stop());
 
   test('sends somebody unknown to the sign-in, and runs nothing for him', async () => {
-    const page = await site.browser().navigate(site.at(HOSTS), { follow: false });
-    assert.equal(page.status, 302);
-    assert.equal(page.text.includes('mail-gateway'), false);
+    await assertClosedToStrangers(site, HOSTS, { leak: 'mail-gateway' });
+    await assertClosedToStrangers(site, '/nagios4/index.html', { leak: 'nagios-front' });
+    await assertClosedToStrangers(site, '/nagios4/stylesheets/common.css', { leak: 'color' });
+  });
+
+  test('is over with the sign-out', async () => {
+    const ada = await site.signedIn({ path: HOSTS });
+    assert.equal((await ada.navigate(site.at('/nagios4/index.html'))).status, 200);
+    await assertSignsOut(site, ada, HOSTS);
   });
 
   test('greets the person by name and shows the hosts this name is a contact of', async () => {

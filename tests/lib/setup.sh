@@ -85,6 +85,14 @@ ensure_npm() {
     command -v npm >/dev/null || apt_install npm
 }
 
+# The package behind a name that is empty and depends on the one of this release, as php-fpm does on php8.2-fpm; else the name.
+package_behind() {
+    case $1 in
+    php-fpm) apt-cache depends "$1" | awk '$1 == "Depends:" { print $2; exit }' ;;
+    *) echo "$1" ;;
+    esac
+}
+
 # unpack_packages FOLDER GROUP: downloads the packages of a group and lays their files out under FOLDER/packages/NAME.
 unpack_packages() {
     local name target=$1/packages file
@@ -93,7 +101,7 @@ unpack_packages() {
         apt_update
         rm -rf "${target:?}/$name" "$target/download"
         mkdir -p "$target/download" "$target/$name"
-        (cd "$target/download" && logged "$logs/apt.log" apt-get download "$name") || return 1
+        (cd "$target/download" && logged "$logs/apt.log" apt-get download "$(package_behind "$name")") || return 1
         file=$(echo "$target"/download/*.deb)
         dpkg-deb -x "$file" "$target/$name"
         rm -rf "$target/download"

@@ -31,7 +31,8 @@ const IDS = [
 
 const SECRETS = { 'client-secret': CLIENT_SECRET, 'wiki-secret': CLIENT_SECRET, 'tickets-secret': OTHER_CLIENT_SECRET, 'lab-secret': CLIENT_SECRET };
 
-export const textOf = (name) => readFileSync(path.join(REPO, 'conf.d', `${name}.conf`), 'utf8');
+/** Of conf.d by its name alone, any other by its path in the tree. */
+export const textOf = (name) => readFileSync(path.join(REPO, name.includes('/') ? name : `conf.d/${name}.conf`), 'utf8');
 
 /** The modules that the comment at the head names, as httpd calls them. */
 export function modulesOf(text) {
@@ -94,6 +95,9 @@ class Recipe {
 
   names = {};
 
+  /** Ports of the virtual hosts, by the recipe's own. */
+  ports = {};
+
   constructor(emu, backend, own) { Object.assign(this, { emu, backend, own }); }
 
   at(target, origin = this.origin) { return origin + target; }
@@ -136,17 +140,17 @@ async function openFronts(recipe, text, ports) {
 }
 
 /**
- * Starts conf.d/NAME.conf. Options: replace (pairs of text of the recipe and what it is here; `(server, recipe) => pairs` too), before (lines of the main
- * server, text or function), files, env, emu and backend to share, and those of startHttpd. The backend takes the place of 127.0.0.1:8080.
+ * Starts conf.d/NAME.conf, or another file by its path. Options: replace (pairs of text of the recipe and what it is here; `(server, recipe) => pairs` too), before (lines of the main
+ * server, text or function), files, env, modules (more of them), without (modules that `before` loads), emu and backend to share, and those of startHttpd. The backend takes the place of 127.0.0.1:8080.
  */
-export async function startRecipe(name, { replace = [], before = '', files, modules = [], emu, backend, ...rest } = {}) {
+export async function startRecipe(name, { replace = [], before = '', files, modules = [], without = [], emu, backend, ...rest } = {}) {
   const text = textOf(name);
   const own = { emu: !emu, backend: !backend };
   const recipe = new Recipe(emu ?? await startEmulator({ auto: 'ada' }), backend ?? await startEcho(), own);
   running.add(recipe);
   try {
     const numbers = [...new Set([...text.matchAll(/<VirtualHost \*:(\d+)>/g)].map(([, port]) => port))];
-    const ports = {};
+    const ports = recipe.ports;
     for (const one of numbers) ports[one] = await freePort();
     await openFronts(recipe, text, ports);
     const hosts = Object.keys(recipe.names).map((origin) => new URL(origin).host);
@@ -155,7 +159,7 @@ export async function startRecipe(name, { replace = [], before = '', files, modu
     const secrets = Object.fromEntries(Object.entries(SECRETS).map(([file, content]) => [`entra/${file}`, { content: `${content}\n`, mode: 0o600 }]));
     recipe.httpd = await startHttpd({
       ...rest,
-      modules: [...new Set([...modulesOf(text), ...modules])],
+      modules: [...new Set([...modulesOf(text), ...modules])].filter((one) => !without.includes(one)),
       files: { 'htdocs/index.html': `<!doctype html><title>front</title><p>${SECRET_PAGE}</p>\n`, 'tls/cert.pem': cert, 'tls/key.pem': { content: key, mode: 0o600 }, ...secrets, ...files },
       config: (server) => {
         recipe.httpd = server;
