@@ -29,6 +29,7 @@ static const char help_text[] =
     "                                               makes a token for provisioning; the older ones end, or after TIME\n"
     "  scim-token list [--json]                     which there are, and when each was last used\n"
     "  scim-token revoke ID                         ends one\n"
+    "  convert FILE                                 writes a configuration of mod_auth_openidc in our words\n"
     "\n"
     "  --config FILE   httpd's configuration, which names database and key file (PostgreSQL needs this)\n"
     "  --httpd PATH    the httpd that reads it\n"
@@ -81,6 +82,7 @@ static const struct {
     {"scim-token", "new", sso_command_token_new, PLACE | BIT(OPT_OVERLAP) | BIT(OPT_APP), 2},
     {"scim-token", "list", sso_command_token_list, PLACE | BIT(OPT_JSON), 2},
     {"scim-token", "revoke", sso_command_token_revoke, PLACE, 3},
+    {"convert", NULL, sso_command_convert, 0, 2},
 };
 
 void sso_command_complain(sso_command_t *command, const char *fmt, ...)
@@ -164,27 +166,30 @@ static int usage(sso_command_t *command, const char *wrong)
 /* The command itself, once noun, verb and options are read. */
 static int dispatch(sso_command_t *command, const char *const *words, int count, unsigned given)
 {
-    if (count < 2) {
+    if (count < 1) {
         return usage(command, "a command is missing");
     }
     if (command->options.config != NULL && command->options.state != NULL) {
         return usage(command, "--config and --state exclude each other");
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(commands[i].noun, words[0]) == 0 && strcmp(commands[i].verb, words[1]) == 0) {
+        const char *verb = commands[i].verb;
+        if (strcmp(commands[i].noun, words[0]) == 0 && (verb == NULL || (count > 1 && strcmp(verb, words[1]) == 0))) {
             if (count != commands[i].words) {
-                return usage(command, count < commands[i].words ? "the id is missing" : "there are too many words");
+                return usage(command, count > commands[i].words ? "there are too many words"
+                                      : verb == NULL            ? "the file is missing"
+                                                                : "the id is missing");
             }
-            command->options.operand = count == 3 ? words[2] : NULL;
+            command->options.operand = count > (verb == NULL ? 1 : 2) ? words[count - 1] : NULL;
             return (given & ~commands[i].takes) == 0
                        ? commands[i].run(command)
-                       : usage(command, apr_psprintf(command->ctx.pool, "%s %s does not take one of these options",
-                                                     words[0], words[1]));
+                       : usage(command, apr_psprintf(command->ctx.pool, "%s%s%s does not take one of these options",
+                                                     words[0], verb == NULL ? "" : " ", verb == NULL ? "" : verb));
         }
     }
-    return usage(command,
-                 apr_psprintf(command->ctx.pool, "there is no command '%s %s'",
-                              sso_printable(command->ctx.pool, words[0]), sso_printable(command->ctx.pool, words[1])));
+    return usage(command, apr_psprintf(command->ctx.pool, "there is no command '%s%s%s'",
+                                       sso_printable(command->ctx.pool, words[0]), count < 2 ? "" : " ",
+                                       count < 2 ? "" : sso_printable(command->ctx.pool, words[1])));
 }
 
 static int run(sso_command_t *command, int argc, const char *const *argv)

@@ -85,3 +85,4 @@ int sso_command_export(sso_command_t *command);
 int sso_command_token_new(sso_command_t *command);
 int sso_command_token_list(sso_command_t *command);
 int sso_command_token_revoke(sso_command_t *command);
+int sso_command_convert(sso_command_t *command);

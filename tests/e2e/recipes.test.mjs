@@ -285,6 +285,18 @@ describe('the recipes of conf.d', { skip: missing }, () => {
     });
   });
 
+  test('monitoring: numbers for one address', async () => {
+    await withRecipe('monitoring', { replace: [['192.0.2.10', '127.0.0.1']] }, async (recipe) => {
+      await assertClosedToStrangers(recipe);
+      const ada = await recipe.signedIn();
+      const numbers = await recipe.browser().fetch(recipe.at('/-/metrics'));
+      assert.equal(numbers.status, 200);
+      assert.match(numbers.text, /^entra_[a-z_]+/m);
+      assert.deepEqual(headerOf(ada.page.json(), 'x-entra-user'), [ADA]);
+      await assertSignsOut(recipe, ada);
+    });
+  });
+
   test('the site of the Docker image', async () => {
     await withRecipe('packaging/docker/app.conf', {
       replace: (server, recipe) => [['/run/secrets/', `${server.path('entra')}/`], ['http://app:8080/', `http://127.0.0.1:${recipe.backend.port}/`]],
