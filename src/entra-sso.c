@@ -31,6 +31,7 @@ static const char help_text[] =
     "                                               makes a token for provisioning; the older ones end, or after TIME\n"
     "  scim-token list [--json]                     which there are, and when each was last used\n"
     "  scim-token revoke ID                         ends one\n"
+    "  convert FILE                                 writes a configuration of mod_auth_openidc in our words\n"
     "\n"
     "  --config FILE   httpd's configuration, which names database and key file (PostgreSQL needs this)\n"
     "  --httpd PATH    the httpd that reads it\n"
@@ -80,21 +81,23 @@ typedef struct {
     unsigned takes;
     int words; /* noun and verb, and the operand of a command that has one */
     int most;
+    const char *operand; /* what it is; NULL: there is none */
 } row_t;
 
 #define MANY 64
 
 static const row_t commands[] = {
-    {"check", NULL, sso_command_check, CONFIGURATION | BIT(OPT_ONLINE) | BIT(OPT_JSON), 1, 1},
-    {"explain", NULL, sso_command_explain, 0, 2, MANY},
-    {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON), 2, 2},
+    {"check", NULL, sso_command_check, CONFIGURATION | BIT(OPT_ONLINE) | BIT(OPT_JSON), 1, 1, NULL},
+    {"explain", NULL, sso_command_explain, 0, 2, MANY, "number"},
+    {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON), 2, 2, NULL},
     {"sessions", "revoke", sso_command_revoke,
-     PLACE | BIT(OPT_USER) | BIT(OPT_SID) | BIT(OPT_ID) | BIT(OPT_ALL) | BIT(OPT_YES), 2, 2},
-    {"key", "rotate", sso_command_rotate, PLACE | BIT(OPT_PREPARE), 2, 2},
-    {"key", "export", sso_command_export, PLACE | BIT(OPT_YES), 2, 2},
-    {"scim-token", "new", sso_command_token_new, PLACE | BIT(OPT_OVERLAP) | BIT(OPT_APP), 2, 2},
-    {"scim-token", "list", sso_command_token_list, PLACE | BIT(OPT_JSON), 2, 2},
-    {"scim-token", "revoke", sso_command_token_revoke, PLACE, 3, 3},
+     PLACE | BIT(OPT_USER) | BIT(OPT_SID) | BIT(OPT_ID) | BIT(OPT_ALL) | BIT(OPT_YES), 2, 2, NULL},
+    {"key", "rotate", sso_command_rotate, PLACE | BIT(OPT_PREPARE), 2, 2, NULL},
+    {"key", "export", sso_command_export, PLACE | BIT(OPT_YES), 2, 2, NULL},
+    {"scim-token", "new", sso_command_token_new, PLACE | BIT(OPT_OVERLAP) | BIT(OPT_APP), 2, 2, NULL},
+    {"scim-token", "list", sso_command_token_list, PLACE | BIT(OPT_JSON), 2, 2, NULL},
+    {"scim-token", "revoke", sso_command_token_revoke, PLACE, 3, 3, "id"},
+    {"convert", NULL, sso_command_convert, 0, 2, 2, "file"},
 };
 
 void sso_command_complain(sso_command_t *command, const char *fmt, ...)
@@ -186,15 +189,15 @@ static bool is_called(const row_t *row, const char *const *words, int count)
 static int call(sso_command_t *command, const row_t *row, const char *const *words, int count, unsigned given)
 {
     if (count < row->words || count > row->most) {
-        return usage(command, count > row->most   ? "there are too many words"
-                              : row->verb == NULL ? "the number is missing"
-                                                  : "the id is missing");
+        return usage(command, count > row->most
+                                  ? "there are too many words"
+                                  : apr_pstrcat(command->ctx.pool, "the ", row->operand, " is missing", NULL));
     }
     if ((given & ~row->takes) != 0) {
         return usage(command, apr_psprintf(command->ctx.pool, "%s%s%s does not take one of these options", row->noun,
                                            row->verb == NULL ? "" : " ", row->verb == NULL ? "" : row->verb));
     }
-    command->options.operand = count == 3 ? words[2] : NULL;
+    command->options.operand = row->operand == NULL ? NULL : words[count - 1];
     command->options.words = words + 1;
     command->options.count = count - 1;
     return row->run(command);

@@ -159,3 +159,8 @@
 
 /* Outside text in a log line or page. */
 #define SSO_MAX_LOGGED 300
+
+/* entra-sso convert: a configuration of httpd, its statements, the words of one. */
+#define SSO_MAX_CONVERT (1024 * 1024)
+#define SSO_MAX_CONVERT_LINES 50000
+#define SSO_MAX_CONVERT_WORDS 500

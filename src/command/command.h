@@ -30,7 +30,7 @@ typedef struct {
     const char *overlap;
     const char *app;
     bool online;
-    const char *operand;      /* the third word, where a command takes one */
+    const char *operand;      /* the last word, where a command takes one */
     const char *const *words; /* all behind the command's own, where it takes any number */
     int count;
 } sso_options_t;
@@ -104,3 +104,4 @@ int sso_command_export(sso_command_t *command);
 int sso_command_token_new(sso_command_t *command);
 int sso_command_token_list(sso_command_t *command);
 int sso_command_token_revoke(sso_command_t *command);
+int sso_command_convert(sso_command_t *command);

@@ -141,10 +141,10 @@ async function openFronts(recipe, text, ports) {
 
 /**
  * Starts conf.d/NAME.conf, or another file by its path. Options: replace (pairs of text of the recipe and what it is here; `(server, recipe) => pairs` too), before (lines of the main
- * server, text or function), files, env, modules (more of them), without (modules that `before` loads), emu and backend to share, and those of startHttpd. The backend takes the place of 127.0.0.1:8080.
+ * server, text or function), files, env, modules (more of them), without (modules that `before` loads), text (instead of the file's; then `modules` are all), emu and backend to share, and those of startHttpd. The backend takes the place of 127.0.0.1:8080.
  */
-export async function startRecipe(name, { replace = [], before = '', files, modules = [], without = [], emu, backend, ...rest } = {}) {
-  const text = textOf(name);
+export async function startRecipe(name, { replace = [], before = '', files, modules = [], without = [], emu, backend, text: given, ...rest } = {}) {
+  const text = given ?? textOf(name);
   const own = { emu: !emu, backend: !backend };
   const recipe = new Recipe(emu ?? await startEmulator({ auto: 'ada' }), backend ?? await startEcho(), own);
   running.add(recipe);
@@ -159,7 +159,7 @@ export async function startRecipe(name, { replace = [], before = '', files, modu
     const secrets = Object.fromEntries(Object.entries(SECRETS).map(([file, content]) => [`entra/${file}`, { content: `${content}\n`, mode: 0o600 }]));
     recipe.httpd = await startHttpd({
       ...rest,
-      modules: [...new Set([...modulesOf(text), ...modules])].filter((one) => !without.includes(one)),
+      modules: [...new Set([...(given ? [] : modulesOf(text)), ...modules])].filter((one) => !without.includes(one)),
       files: { 'htdocs/index.html': `<!doctype html><title>front</title><p>${SECRET_PAGE}</p>\n`, 'tls/cert.pem': cert, 'tls/key.pem': { content: key, mode: 0o600 }, ...secrets, ...files },
       config: (server) => {
         recipe.httpd = server;
