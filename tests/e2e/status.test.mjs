@@ -3,7 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import test, { after, before, beforeEach, describe } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { selfSigned, toPem } from '../emulator/certificate.mjs';
 import { startEmulator } from '../emulator/server.mjs';
 import { noClock } from './lib/clock.mjs';
@@ -15,6 +18,7 @@ import { CERT_CLIENT, CLIENT, CLIENT_SECRET, CONTOSO } from '../emulator/tenants
 import { siteFiles, startSite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
+const MONITORING = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../conf.d/monitoring');
 /** mod_authz_core's own word on a refusal, beside ours. */
 const REFUSED = /AH01631/;
 const PROGRAM = { Accept: 'application/json' };
@@ -124,15 +128,51 @@ describe('metrics', { skip: missing }, () => {
     assert.ok(metrics.get('entra_gate_limit') > 0);
   });
 
+  test('dashboard and alerts ask for what there is', async () => {
+    const metrics = await read(site);
+    const dashboard = JSON.parse(readFileSync(path.join(MONITORING, 'grafana-dashboard.json'), 'utf8'));
+    const rules = readFileSync(path.join(MONITORING, 'prometheus-alerts.yml'), 'utf8');
+    const alerts = [...rules.matchAll(/^ {6}- alert: (\w+)\n((?: {8}.*\n)+)/gm)];
+    assert.equal(alerts.length, rules.match(/- alert:/g).length);
+    for (const [, name, text] of alerts) {
+      for (const part of [/^ {8}expr: \S/m, /^ {10}severity: (?:critical|warning)$/m, /^ {10}summary: "/m, /^ {10}description: "/m]) assert.match(text, part, name);
+    }
+    const queries = [...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
+      ...dashboard.templating.list.map(({ definition }) => definition ?? ''), ...alerts.map(([, , text]) => text.split(/^ {8}labels:/m)[0])];
+    const asked = new Set();
+    for (const query of queries) {
+      for (const [, name, selector] of query.matchAll(/\b(entra_[a-z_]+)(?:\{([^}]*)\})?/g)) {
+        const family = metrics.families.get(name) ?? metrics.families.get(name.replace(/_(bucket|sum|count)$/, ''));
+        assert.ok(family, name);
+        asked.add(name.replace(/_(bucket|sum|count)$/, ''));
+        // The label instance is Prometheus' own. What a label is compared with has to be one of its values.
+        for (const [, label, how, values] of (selector ?? '').matchAll(/(\w+)(=~?|!=)"([^"]*)"/g)) {
+          if (label === 'instance' || values.startsWith('$') || family.samples.length === 0) continue;
+          const known = new Set(family.samples.map(({ labels }) => labels[label]));
+          if (name === 'entra_faults_total') for (const one of ['client', 'user', 'config', 'provider', 'later', 'internal']) known.add(one);
+          for (const one of how === '=~' ? values.split('|') : [values]) assert.ok(known.has(one), `${name}{${label}="${one}"}`);
+        }
+      }
+    }
+    // And nothing is left unseen.
+    assert.deepEqual([...metrics.families.keys()].filter((name) => !asked.has(name)), ['entra_keys_fetched_timestamp_seconds', 'entra_scim_tokens', 'entra_scim_last_error_timestamp_seconds', 'entra_scim_last_error_number']);
+  });
+
+  test('the manual has every metric, and no other', async () => {
+    const manual = readFileSync(path.join(MONITORING, '../../docs/status.md'), 'utf8');
+    const named = [...new Set(manual.match(/\bentra_[a-z_]+/g))].sort();
+    assert.deepEqual(named, [...(await read(site)).families.keys()].sort());
+  });
+
   test('only GET and HEAD are answered', async () => {
-    for (const path of ['/-/metrics', '/-/status', '/-/status?auto']) {
+    for (const target of ['/-/metrics', '/-/status', '/-/status?auto']) {
       for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
-        const answer = await site.httpd.request({ method, path });
-        assert.equal(answer.status, 405, `${method} ${path}`);
+        const answer = await site.httpd.request({ method, path: target });
+        assert.equal(answer.status, 405, `${method} ${target}`);
         assert.match(answer.header('allow'), /\bGET\b/);
         assert.doesNotMatch(answer.text, /entra_|Applications/);
       }
-      const head = await site.httpd.request({ method: 'HEAD', path });
+      const head = await site.httpd.request({ method: 'HEAD', path: target });
       assert.equal(head.status, 200);
       assert.equal(head.body.length, 0);
     }
@@ -140,11 +180,11 @@ describe('metrics', { skip: missing }, () => {
 
   test('who may see it is what Require says', async () => {
     const browser = await site.signedIn();
-    for (const path of ['/admin/metrics', '/admin/status', '/admin/status?auto']) {
-      const stranger = await site.httpd.request({ path, headers: PROGRAM });
-      assert.equal(stranger.status, 401, path);
-      const answer = await browser.fetch(site.at(path), { headers: PROGRAM });
-      assert.equal(answer.status, 403, path);
+    for (const target of ['/admin/metrics', '/admin/status', '/admin/status?auto']) {
+      const stranger = await site.httpd.request({ path: target, headers: PROGRAM });
+      assert.equal(stranger.status, 401, target);
+      const answer = await browser.fetch(site.at(target), { headers: PROGRAM });
+      assert.equal(answer.status, 403, target);
       assert.doesNotMatch(answer.text + stranger.text, /entra_signins|EntraSite|Nothing needs|open sessions/);
     }
   });
@@ -329,7 +369,7 @@ describe('metrics', { skip: missing }, () => {
   });
 
   test('nothing secret stands in them', async () => {
-    const pages = await Promise.all(['/-/metrics', '/-/status', '/-/status?auto', '/-/server', '/-/server?auto'].map((path) => site.httpd.get(path)));
+    const pages = await Promise.all(['/-/metrics', '/-/status', '/-/status?auto', '/-/server', '/-/server?auto'].map((target) => site.httpd.get(target)));
     const text = pages.map((page) => page.text).join('\n');
     const secrets = Object.values(site.emu.stats().secrets).flat();
     for (const secret of [...secrets, CLIENT_SECRET]) assert.ok(!text.includes(secret));
