@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
 #include "flow/groups.h"
 #include "site.h"
 
@@ -214,6 +215,7 @@ static void test_bearer_token_of_version_1_is_named_by_its_upn(void **state)
 static void test_bearer_token_that_is_none_is_the_clients_fault(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     const fixture_claim_t roles[] = {{"roles", "[7]"}, {NULL}};
     const fixture_claim_t aud[] = {{"aud", Q(FIXTURE_CLIENT)}, {NULL}};
     const char *forged = fixture_token(unit_pool, FIXTURE_KEY_ATTACKER, fixture_header(unit_pool, SITE_KID), "{}");
@@ -225,11 +227,13 @@ static void test_bearer_token_that_is_none_is_the_clients_fault(void **state)
     assert_rc(SSO_R_BEARER_TOKEN, open_token(token_of(roles), &bearer));
     assert_rc(SSO_R_ACCESS_AUD, open_token(token_of(aud), &bearer));
     assert_int_equal(sso_reason(SSO_R_BEARER_TOKEN)->status, 401);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_BEARER_REFUSED), 4);
 }
 
 static void test_bearer_keys_out_of_reach_are_no_fault_of_the_token(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_bearer_t bearer;
     fake_http_always(site_world->fake, "/openid-configuration", 500, "");
     sso_rc rc = open_token(token_of(NULL), &bearer);
@@ -237,6 +241,8 @@ static void test_bearer_keys_out_of_reach_are_no_fault_of_the_token(void **state
     sso_fault_clear(&unit_ctx);
     site_world->site.authority = NULL;
     assert_rc(SSO_R_METADATA_NONE, open_token(token_of(NULL), &bearer));
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_BEARER_LATER), 2);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_BEARER_REFUSED), 0);
 }
 
 /* ---- groups ---- */
@@ -309,6 +315,7 @@ static bool is_remembered(const char *token, int second)
 static void test_bearer_is_checked_once_and_not_for_other_rules(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     const char *token = token_of(NULL);
     sso_bearer_t bearer;
     const sso_audiences_t *more = NULL;
@@ -325,6 +332,8 @@ static void test_bearer_is_checked_once_and_not_for_other_rules(void **state)
     assert_int_equal(bearer.record.created, AT(1));
     site_world->site.bearers = NULL;
     assert_false(is_remembered(token, 2));
+    /* Remembered ones are not judged. */
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_BEARER_OK), 3 + 1);
 }
 
 static void test_bearer_is_remembered_until_it_expires(void **state)

@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -168,6 +169,7 @@ static void test_database_connection_is_kept(void **state)
 static void test_database_away_fails_at_once_for_a_second(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_store_t *store = database_store();
     bool found;
     world.away = true;
@@ -185,11 +187,13 @@ static void test_database_away_fails_at_once_for_a_second(void **state)
     world.ago += apr_time_from_sec(1);
     assert_rc(SSO_OK, find(store, 1, &found));
     assert_int_equal(world.opened, 3);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_DATABASE_AWAY), 103);
 }
 
 static void test_database_dead_idle_connection_is_replaced(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_store_t *store = database_store();
     bool found = false;
     assert_rc(SSO_OK, add(store, 1));
@@ -203,6 +207,8 @@ static void test_database_dead_idle_connection_is_replaced(void **state)
     assert_int_equal(world.opened, 3);
     assert_rc(SSO_OK, find(store, 2, &found));
     assert_true(found);
+    /* Nobody noticed. */
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_DATABASE_FAILED), 0);
 }
 
 static void test_database_dead_connection_and_none_anew_is_away(void **state)
@@ -226,6 +232,7 @@ static void test_database_dead_connection_and_none_anew_is_away(void **state)
 static void test_database_unanswered_commit_is_an_error(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_store_t *store = database_store();
     bool found = true;
     assert_rc(SSO_OK, add(store, 1));
@@ -233,6 +240,7 @@ static void test_database_unanswered_commit_is_an_error(void **state)
     assert_rc(SSO_R_STORE_FAILED, add(store, 2));
     assert_rc(SSO_OK, find(store, 2, &found));
     assert_false(found);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_DATABASE_FAILED), 1);
 }
 
 static void test_database_failure_of_a_fresh_connection_is_not_repeated(void **state)

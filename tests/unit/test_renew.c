@@ -7,6 +7,7 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
 #include "site.h"
 
 #define REVALIDATE (5 * SITE_MINUTE)
@@ -77,6 +78,7 @@ static const fixture_claim_t ADMIN[] = {{"roles", "[\"admin\"]"}, {"name", "\"Ad
 static void test_renew_brings_roles_and_name_and_moves_no_end(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_record_t renewed;
     sso_record_t record = due_session();
     entra_renews(ADMIN);
@@ -90,6 +92,7 @@ static void test_renew_brings_roles_and_name_and_moves_no_end(void **state)
     assert_int_equal(renewed.revalidated, unit_ctx.now);
     assert_true(renewed.renewable);
     assert_string_equal(renewed.sid, record.sid);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_REVALIDATION_OK), 1);
 }
 
 static void test_renew_uses_each_refresh_token_for_the_next(void **state)
@@ -160,6 +163,7 @@ static void test_renew_ends_the_session_that_entra_refuses(void **state)
         "{\"error\":\"consent_required\"}",
     };
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         sso_record_t renewed;
         site_world->scripted = false;
@@ -175,6 +179,11 @@ static void test_renew_ends_the_session_that_entra_refuses(void **state)
         assert_outcome(SSO_RENEW_ENDED, SSO_OK, renew(&record, &renewed));
         assert_int_equal(site_token_calls(), calls);
     }
+    /* Asked once each; what had ended already is no answer of Entra. */
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_REVALIDATION_REFUSED),
+                     sizeof(bodies) / sizeof(bodies[0]));
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_ENDED_REVALIDATION),
+                     sizeof(bodies) / sizeof(bodies[0]));
 }
 
 static void test_renew_ends_the_session_of_a_tenant_that_is_not_allowed_any_more(void **state)
@@ -227,6 +236,7 @@ static void test_renew_without_an_answer_changes_nothing(void **state)
         {"malformed roles", 0, NULL, bad_roles, SSO_R_IDENTITY_CLAIM},
     };
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_record_t record = due_session();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         sso_record_t renewed;
@@ -248,6 +258,7 @@ static void test_renew_without_an_answer_changes_nothing(void **state)
         assert_string_equal(database_sql("UPDATE entra_session SET claimed_until = 0 RETURNING id"),
                             sso_hex(unit_pool, record.id, sizeof(record.id)));
     }
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_REVALIDATION_LATER), sizeof(rows) / sizeof(rows[0]));
 }
 
 static void test_renew_is_not_tried_again_at_once(void **state)

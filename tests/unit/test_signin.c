@@ -9,6 +9,7 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
 #include "site.h"
 
 #define LOGIN_COOKIE "__Host-Entra-Login"
@@ -610,6 +611,7 @@ static void test_callback_of_a_sign_outs_state_is_no_sign_in(void **state)
 static void test_signin_stops_after_three_rounds_of_a_browser_without_cookies(void **state)
 {
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     site_browser_t *browser = site_browser();
     browser->drops_login = browser->drops_session = true;
     sso_answer_t answer = site_visit(browser, "/page");
@@ -623,6 +625,9 @@ static void test_signin_stops_after_three_rounds_of_a_browser_without_cookies(vo
     assert_string_equal(answer.retry_path, "/page");
     assert_true(ends_cookie(&answer, LOGIN_COOKIE));
     assert_int_equal(site_token_calls(), 0);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_STARTED_PLAIN), 3);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SIGNIN_AGAIN), 2);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SIGNIN_CLIENT), 1);
 }
 
 static void test_signin_stops_when_the_session_cookie_is_dropped(void **state)
@@ -857,6 +862,7 @@ static void test_signin_start_while_entra_is_away_is_a_fault_for_later(void **st
     static const sso_rc reasons[] = {SSO_R_HTTP_CONNECT, SSO_R_HTTP_TLS, SSO_R_HTTP_TIMEOUT, SSO_R_HTTP_BUSY,
                                      SSO_R_HTTP_FAILED};
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         site_restart();
         fake_http_broken(site_world->fake, "/openid-configuration", reasons[i]);
@@ -866,6 +872,8 @@ static void test_signin_start_while_entra_is_away_is_a_fault_for_later(void **st
         assert_int_equal(sso_reason(reasons[i])->status, 503);
         assert_string_equal(answer.retry_path, "/page");
     }
+    assert_true(sso_counters_get(unit_ctx.counters, SSO_COUNT_SIGNIN_LATER) > 0);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_STARTED_PLAIN), 0);
 }
 
 static void test_callback_of_a_token_endpoint_that_answers_badly_is_a_fault(void **state)

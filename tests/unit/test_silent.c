@@ -6,6 +6,7 @@
 
 #include "unit.h"
 
+#include "base/counters.h"
 #include "site.h"
 
 static const char *const PAGE[] = {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", NULL};
@@ -75,6 +76,7 @@ static void test_silent_renewal_keeps_the_session_and_its_end(void **state)
     sso_record_t record;
     sso_record_t renewed;
     site_browser_t *browser = due_browser(&record);
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     sso_answer_t sent = go(browser, &record);
     assert_string_equal(site_param(sent.location, "prompt"), "none");
     assert_page("/page?x=1", site_call_back(browser, site_entra_signs_in(sent.location)));
@@ -83,6 +85,9 @@ static void test_silent_renewal_keeps_the_session_and_its_end(void **state)
     assert_int_equal(renewed.created, record.created);
     assert_int_equal(renewed.ends, record.ends);
     assert_int_equal(renewed.revalidated, unit_ctx.now);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_STARTED_SILENT), 1);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SILENT_OK), 1);
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SIGNIN_OK), 0);
 }
 
 static void test_silent_callback_that_is_reloaded_goes_to_its_page(void **state)
@@ -103,6 +108,7 @@ static void test_silent_refusal_ends_the_session(void **state)
 {
     static const char *const errors[] = {"login_required", "interaction_required", "consent_required", "access_denied"};
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         sso_record_t record;
         unit_ctx.now = SSO_TEST_NOW;
@@ -117,6 +123,9 @@ static void test_silent_refusal_ends_the_session(void **state)
         assert_rc(SSO_OK, site_session(browser, &fresh));
         assert_int_not_equal(memcmp(fresh.id, record.id, sizeof(fresh.id)), 0);
     }
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SILENT_REFUSED), sizeof(errors) / sizeof(errors[0]));
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_ENDED_REVALIDATION),
+                     sizeof(errors) / sizeof(errors[0]));
 }
 
 /* An outage is no refusal: the page is shown, and the next one does not try again at once. */
@@ -124,6 +133,7 @@ static void test_silent_failure_lets_the_session_go_on(void **state)
 {
     static const char *const errors[] = {"temporarily_unavailable", "server_error", "invalid_request"};
     (void)state;
+    unit_ctx.counters = apr_pcalloc(unit_pool, sso_counters_size());
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         sso_record_t record;
         sso_wishes_t wishes;
@@ -138,6 +148,8 @@ static void test_silent_failure_lets_the_session_go_on(void **state)
         unit_ctx.now += 2 * SITE_MINUTE;
         assert_true(is_due(browser, "GET", &record, &wishes));
     }
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SILENT_LATER), sizeof(errors) / sizeof(errors[0]));
+    assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_SILENT_REFUSED), 0);
 }
 
 static void test_silent_renewal_by_another_user_is_refused(void **state)
