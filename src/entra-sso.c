@@ -19,6 +19,7 @@ static const char help_text[] =
     "usage: entra-sso [--config HTTPD-CONF | --state DIR] COMMAND\n"
     "\n"
     "  check [--online] [--json]                    looks for mistakes: in the configuration and its files, at Entra\n"
+    "  register [--az] [--powershell]               prints the commands that make the app registration\n"
     "  explain NUMBER...                            what AADSTS50011 or a number of the log means\n"
     "  sessions list [--user NAME|OID] [--json]     who is signed in\n"
     "  sessions revoke --user NAME|OID [--yes]      ends the sessions of a user\n"
@@ -54,19 +55,19 @@ enum {
     OPT_OVERLAP,
     OPT_APP,
     OPT_ONLINE,
+    OPT_AZ,
+    OPT_POWERSHELL,
     OPT_HELP,
     OPT_VERSION
 };
 
 static const apr_getopt_option_t options[] = {
-    {"config", OPT_CONFIG, 1, NULL},   {"httpd", OPT_HTTPD, 1, NULL},
-    {"state", OPT_STATE, 1, NULL},     {"user", OPT_USER, 1, NULL},
-    {"sid", OPT_SID, 1, NULL},         {"id", OPT_ID, 1, NULL},
-    {"all", OPT_ALL, 0, NULL},         {"yes", OPT_YES, 0, NULL},
-    {"json", OPT_JSON, 0, NULL},       {"prepare", OPT_PREPARE, 0, NULL},
-    {"overlap", OPT_OVERLAP, 1, NULL}, {"app", OPT_APP, 1, NULL},
-    {"online", OPT_ONLINE, 0, NULL},   {"help", OPT_HELP, 0, NULL},
-    {"version", OPT_VERSION, 0, NULL}, {NULL, 0, 0, NULL},
+    {"config", OPT_CONFIG, 1, NULL},   {"httpd", OPT_HTTPD, 1, NULL},     {"state", OPT_STATE, 1, NULL},
+    {"user", OPT_USER, 1, NULL},       {"sid", OPT_SID, 1, NULL},         {"id", OPT_ID, 1, NULL},
+    {"all", OPT_ALL, 0, NULL},         {"yes", OPT_YES, 0, NULL},         {"json", OPT_JSON, 0, NULL},
+    {"prepare", OPT_PREPARE, 0, NULL}, {"overlap", OPT_OVERLAP, 1, NULL}, {"app", OPT_APP, 1, NULL},
+    {"online", OPT_ONLINE, 0, NULL},   {"az", OPT_AZ, 0, NULL},           {"powershell", OPT_POWERSHELL, 0, NULL},
+    {"help", OPT_HELP, 0, NULL},       {"version", OPT_VERSION, 0, NULL}, {NULL, 0, 0, NULL},
 };
 
 #define BIT(option) (1U << ((option)-OPT_CONFIG))
@@ -88,6 +89,7 @@ typedef struct {
 
 static const row_t commands[] = {
     {"check", NULL, sso_command_check, CONFIGURATION | BIT(OPT_ONLINE) | BIT(OPT_JSON), 1, 1, NULL},
+    {"register", NULL, sso_command_register, CONFIGURATION | BIT(OPT_AZ) | BIT(OPT_POWERSHELL), 1, 1, NULL},
     {"explain", NULL, sso_command_explain, 0, 2, MANY, "number"},
     {"sessions", "list", sso_command_list, PLACE | BIT(OPT_USER) | BIT(OPT_JSON), 2, 2, NULL},
     {"sessions", "revoke", sso_command_revoke,
@@ -169,6 +171,12 @@ static void take(sso_options_t *to, int option, const char *value)
         break;
     case OPT_ONLINE:
         to->online = true;
+        break;
+    case OPT_AZ:
+        to->az = true;
+        break;
+    case OPT_POWERSHELL:
+        to->powershell = true;
         break;
     default:
         break;

@@ -30,6 +30,8 @@ typedef struct {
     const char *overlap;
     const char *app;
     bool online;
+    bool az;
+    bool powershell;
     const char *operand;      /* the last word, where a command takes one */
     const char *const *words; /* all behind the command's own, where it takes any number */
     int count;
@@ -97,6 +99,7 @@ void sso_auditing_ended(sso_command_t *command, const sso_place_t *place, const 
 /* The subcommands: an exit status. */
 int sso_command_check(sso_command_t *command);
 int sso_command_explain(sso_command_t *command);
+int sso_command_register(sso_command_t *command);
 int sso_command_list(sso_command_t *command);
 int sso_command_revoke(sso_command_t *command);
 int sso_command_rotate(sso_command_t *command);

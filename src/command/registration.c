@@ -8,31 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-
-/* Claims that are in an ID token only where the registration says so (Token configuration). */
-static const char *const optional_claims[] = {"auth_time",
-                                              "ctry",
-                                              "family_name",
-                                              "fwd",
-                                              "given_name",
-                                              "in_corp",
-                                              "ipaddr",
-                                              "login_hint",
-                                              "onprem_sid",
-                                              "pwd_exp",
-                                              "pwd_url",
-                                              "sid",
-                                              "tenant_ctry",
-                                              "tenant_region_scope",
-                                              "upn",
-                                              "verified_primary_email",
-                                              "verified_secondary_email",
-                                              "vnet",
-                                              "xms_edov",
-                                              "xms_pdl",
-                                              "xms_pl",
-                                              "xms_tpl",
-                                              "ztdid"};
+#include "command/optional.h"
 
 static bool list_has(const sso_json_t *list, const char *text)
 {
@@ -151,15 +127,20 @@ static void groups_check(sso_report_t *report, const sso_description_t *d, const
     }
 }
 
+/* Of all sessions acct is kept, and e-mail comes by its scope; that they are missing is no mistake. */
+static bool is_missing(const sso_json_t *registration, const char *claim)
+{
+    return sso_claim_is_optional(claim) && strcmp(claim, "acct") != 0 && strcmp(claim, "email") != 0 &&
+           claim_find(registration, claim) == NULL;
+}
+
 static void claims_check(sso_report_t *report, const sso_description_t *d, const sso_json_t *registration)
 {
     const char *missing = "";
     for (int i = 0; i < d->claims->nelts; i++) {
         const char *claim = sso_text_at(d->claims, i);
-        for (size_t j = 0; j < sizeof(optional_claims) / sizeof(optional_claims[0]); j++) {
-            if (strcmp(claim, optional_claims[j]) == 0 && claim_find(registration, claim) == NULL) {
-                missing = apr_pstrcat(report->pool, missing, *missing == '\0' ? "" : ", ", claim, NULL);
-            }
+        if (is_missing(registration, claim)) {
+            missing = apr_pstrcat(report->pool, missing, *missing == '\0' ? "" : ", ", claim, NULL);
         }
     }
     if (*missing != '\0') {

@@ -321,7 +321,7 @@ static void check_state_directory(draft_t *draft)
     const char *folder = get(draft, SSO_SERVER_STATE_DIRECTORY)->first;
     apr_finfo_t info;
     draft->site->key_file = apr_pstrcat(draft->pool, folder, "/cookie.keys", NULL);
-    if (apr_stat(&info, folder, APR_FINFO_TYPE | APR_FINFO_PROT, draft->pool) != APR_SUCCESS ||
+    if (apr_stat(&info, folder, APR_FINFO_TYPE | APR_FINFO_PROT | APR_FINFO_USER, draft->pool) != APR_SUCCESS ||
         info.filetype != APR_DIR) {
         complain(draft, "ENTRA4019", SSO_SERVER_STATE_DIRECTORY,
                  "%s is no folder that can be read; make it with \"install -d -m 0711 "
@@ -332,6 +332,14 @@ static void check_state_directory(draft_t *draft)
     if ((info.protection & APR_FPROT_WWRITE) != 0) {
         complain(draft, "ENTRA4020", SSO_SERVER_STATE_DIRECTORY, "everyone may write to %s; \"chmod 0711 %s\"", folder,
                  folder);
+    }
+    /* SECURITY: who owns the folder can put a key file of his own there. */
+    if ((info.valid & APR_FINFO_USER) != 0 && info.user != 0 && info.user != geteuid()) {
+        warn(draft, "ENTRA2151", SSO_SERVER_STATE_DIRECTORY,
+             apr_psprintf(draft->pool,
+                          "%s belongs to another user than root, who can put keys of his own there and sign in as "
+                          "anybody; \"chown root: %s\"",
+                          folder, folder));
     }
     sso_keyring_t *ring;
     if (access(draft->site->key_file, F_OK) == 0 &&

@@ -34,6 +34,11 @@ static void fill_secret(draft_t *draft, const char *source)
              "the secret itself stands in the configuration; "
              "better put it into a file of mode 0600 and write file:PATH");
     }
+    if (sso_is_guid(secret)) {
+        warn(draft, "ENTRA2150", SSO_SERVER_CLIENT_SECRET,
+             "is a GUID, which is what the portal calls the Secret ID; make a new secret, and copy its Value, which is "
+             "shown once");
+    }
     draft->site->source.path = sso_secret_path(draft->pool, source);
     draft->site->source.secret = secret;
     draft->site->site.credential = sso_credential_secret(draft->pool, secret);

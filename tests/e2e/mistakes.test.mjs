@@ -87,6 +87,8 @@ const AT_CONFIGTEST = [
   ['a secret file that is not there', { directives: { EntraClientSecret: 'file:nowhere' } }, /ENTRA4004: .*nowhere cannot be opened/, /chmod 600/],
   ['a secret that everyone can read', { directives: { EntraClientSecret: 'file:public-secret' } }, /ENTRA4004: .*mode 0644/, /chmod 600/],
   ['an empty secret file', { directives: { EntraClientSecret: 'file:empty' } }, /ENTRA4004: .*gives nothing/, /write file:PATH/],
+  ['the Secret ID for the secret, at configtest already', { directives: { EntraClientSecret: 'file:secret-id' } }, /ENTRA2150: EntraClientSecret: is a GUID/, /copy its Value/],
+  ['a state directory of httpd\'s user, at configtest already', { plant: ({ stateDir }) => chownSync(stateDir, 33, 33), only: isRoot }, /ENTRA2151: EntraStateDirectory: .* belongs to another user than root/, /"chown root: /],
   ['no credential', { directives: { EntraClientSecret: null } }, /ENTRA4009: .*no credential/, /write one of EntraClientSecret/],
   ['two credentials', { directives: { EntraClientCertificate: 'good.pem' } }, /ENTRA4009: .*more than one credential/, /keep one of/],
   ['the key of another certificate', { directives: certificate('mixed.pem') }, /ENTRA4006: EntraClientCertificate/, /write PEM files/],

@@ -76,6 +76,7 @@ UNIT_TESTS = \
 	tests/unit/test_purge \
 	tests/unit/test_question \
 	tests/unit/test_record \
+	tests/unit/test_quote \
 	tests/unit/test_refresh \
 	tests/unit/test_registration \
 	tests/unit/test_renew \
@@ -112,6 +113,7 @@ UNIT_TESTS = \
 	tests/unit/test_unwritten \
 	tests/unit/test_url \
 	tests/unit/test_value \
+	tests/unit/test_wanted \
 	tests/unit/test_watch \
 	tests/unit/test_watchrow
 
@@ -121,6 +123,8 @@ GUARDS = tests/guards/run
 LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
 tests_unit_test_description_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_meaning_LDADD = libentra_command.la $(LDADD)
+tests_unit_test_quote_LDADD = libentra_command.la $(LDADD)
+tests_unit_test_wanted_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_registration_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_report_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_match_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)/tests/vectors\"

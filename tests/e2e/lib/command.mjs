@@ -21,8 +21,9 @@ function askedHttpd(node) {
 /** entra-sso --config of this node: {status, out, err}. The emulator of the test goes on meanwhile. */
 export function entraSso(node, ...args) {
   const all = ['--config', node.httpd.configFile, '--httpd', askedHttpd(node), ...args];
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     execFile(COMMAND, all, { encoding: 'utf8', env: { PATH: process.env.PATH, ASAN_OPTIONS: 'detect_leaks=0' } }, (error, out, err) => {
+      if (/Sanitizer|runtime error:/.test(err)) reject(new Error(err));
       resolve({ status: error ? error.code : 0, out, err });
     });
   });
