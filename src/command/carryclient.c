@@ -48,8 +48,8 @@ static void tenant(sso_convert_t *to, const char *url)
         cloud = cloud_of(uri.hostname);
     }
     if (cloud == NULL) {
-        sso_convert_left(to, "%s %s is not of Entra: this module signs in at Entra alone. Keep mod_auth_openidc for it",
-                         to->line->name, sso_printable(to->pool, url));
+        sso_convert_left(to, "%s is not of Entra: this module signs in at Entra alone. Keep mod_auth_openidc for it",
+                         to->line->name);
         return;
     }
     const char *path = uri.path == NULL ? "" : uri.path;
@@ -252,7 +252,7 @@ void sso_carry_response_type(sso_convert_t *to)
 void sso_carry_proxy(sso_convert_t *to)
 {
     const char *proxy = sso_convert_word(to, 0);
-    if (proxy == NULL || to->line->words->nelts > 1) {
+    if (proxy == NULL || to->line->words->nelts > 1 || strchr(proxy, '@') != NULL) {
         sso_convert_left(
             to, "OIDCOutgoingProxy with a user name has no counterpart: let this host through the proxy without "
                 "one, and write EntraOutboundProxy http://HOST:PORT");

@@ -252,6 +252,34 @@ static const char *file_read(sso_command_t *command, const char *path, apr_size_
     return text;
 }
 
+/* SECURITY: an old line that was put out of use may hold a secret that still counts. */
+static bool tells_secret(const sso_convert_t *to, const char *comment)
+{
+    static const char *const names[] = {"clientsecret", "passphrase", "password",
+                                        "bearertoken",  "sharedkeys", "outgoingproxy"};
+    char *small = apr_pstrdup(to->pool, comment);
+    for (char *at = small; *at != '\0'; at++) {
+        *at = (char)apr_tolower(*at);
+    }
+    for (size_t i = 0; strstr(small, "oidc") != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strstr(small, names[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void other(sso_convert_t *to)
+{
+    /* Its own, of another run, hold none. */
+    bool own = strncmp(to->line->raw + strlen(to->line->indent), "# convert", 9) == 0;
+    if (!own && tells_secret(to, to->line->raw)) {
+        sso_convert_note(to, "a comment that may hold a secret was left out");
+        return;
+    }
+    put_raw(to);
+}
+
 static void convert_all(sso_convert_t *to, const apr_array_header_t *lines)
 {
     for (int i = 0; i < lines->nelts; i++) {
@@ -260,7 +288,7 @@ static void convert_all(sso_convert_t *to, const apr_array_header_t *lines)
     for (int i = 0; i < lines->nelts; i++) {
         to->line = &APR_ARRAY_IDX(lines, i, sso_line_t);
         if (to->line->kind == SSO_LINE_OTHER) {
-            put_raw(to);
+            other(to);
         } else if (to->line->kind == SSO_LINE_DIRECTIVE) {
             directive(to);
         } else {

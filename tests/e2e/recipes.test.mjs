@@ -38,6 +38,17 @@ async function withRecipe(name, options, step) {
 const seen = async (recipe, browser, target, name = 'x-entra-user', origin = undefined) => headerOf((await browser.navigate(recipe.at(target, origin))).json(), name);
 
 describe('the recipes of conf.d', { skip: missing }, () => {
+  test('the site of the first hour', async () => {
+    const page = readFileSync(new URL('../../docs/first-hour.md', import.meta.url), 'utf8');
+    const [, text] = /```apache\n(<VirtualHost[\s\S]*?)```/.exec(page);
+    await withRecipe('first-hour', { text, modules: ['ssl'] }, async (recipe) => {
+      await assertClosedToStrangers(recipe);
+      const ada = await recipe.signedIn();
+      assert.equal((await ada.fetch(recipe.at('/.entra/session'))).json().user, ADA);
+      await assertSignsOut(recipe, ada);
+    });
+  });
+
   test('minimal: a static site', async () => {
     await withRecipe('minimal', {}, async (recipe) => {
       await assertClosedToStrangers(recipe);

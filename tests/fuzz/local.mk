@@ -6,6 +6,7 @@ FUZZ_SOURCES = \
 	tests/fuzz/fuzz_certificate.c \
 	tests/fuzz/fuzz_challenge.c \
 	tests/fuzz/fuzz_clock.c \
+	tests/fuzz/fuzz_confline.c \
 	tests/fuzz/fuzz_cookie.c \
 	tests/fuzz/fuzz_filter.c \
 	tests/fuzz/fuzz_form.c \
@@ -39,7 +40,7 @@ tests_fuzz_replay_SOURCES = tests/fuzz/replay.c tests/fuzz/support.c tests/fuzz/
 tests_fuzz_replay_CPPFLAGS = $(AM_CPPFLAGS) $(HTTPD_CPPFLAGS) -DFUZZ_REPLAY
 tests_fuzz_replay_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_WRAP)
 # Of httpd's half only what needs no httpd is taken out of the archive.
-tests_fuzz_replay_LDADD = libentra_httpd.la libentra.la
+tests_fuzz_replay_LDADD = libentra_httpd.la libentra_command.la libentra.la
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/fuzz/replay
@@ -49,14 +50,14 @@ endif
 # tests/fuzz/fuzz_<subject> of each; in a build by clang with --enable-sanitizers=fuzzer-no-link,... alone.
 FUZZ_COMPILE = $(CC) $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(HTTPD_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)
 FUZZ_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC --mode=link $(CC) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS) -fsanitize=fuzzer
-fuzzers: libentra.la libentra_httpd.la
+fuzzers: libentra.la libentra_httpd.la libentra_command.la
 	@mkdir -p tests/fuzz
 	@for name in pool support $(FUZZ_SOURCES:tests/fuzz/%.c=%); do \
 		source=$(srcdir)/tests/fuzz/$$name.c; \
 		$(FUZZ_COMPILE) -c -o tests/fuzz/$$name.o $$source || exit 1; \
 		case $$name in pool|support) continue ;; fuzz_form) wrap='$(FUZZ_WRAP)' ;; *) wrap= ;; esac; \
 		$(FUZZ_LINK) $$wrap -o tests/fuzz/$$name tests/fuzz/$$name.o tests/fuzz/pool.o tests/fuzz/support.o \
-			libentra_httpd.la libentra.la || exit 1; \
+			libentra_httpd.la libentra_command.la libentra.la || exit 1; \
 	done
 
 # FUZZ_SECONDS=60 of each, FUZZ_TARGETS="jwt filter" of these.

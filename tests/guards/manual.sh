@@ -123,6 +123,15 @@ headings() {
         tr '[:upper:]' '[:lower:]' | sed -e 's/[^a-z0-9 _-]//g' -e 's/ /-/g'
 }
 
+# The page of migration has every directive that the converter knows.
+check_migration() {
+    local line name
+    awk -F '"' '/^[A-Z]+\("OIDC/ { print FNR, $2 }' src/command/convert.def |
+        while read -r line name; do
+            grep -qE "\`$name[\` ]" docs/migration.md || echo "src/command/convert.def:$line: $name is not in docs/migration.md"
+        done
+}
+
 # What administrators are told to do about Entra's errors names directives that exist.
 check_advice() {
     local file line name names
@@ -134,7 +143,7 @@ check_advice() {
 
 check_messages() { bash docs/make-messages --check 2>&1 | sed 's|^docs/make-messages: |docs/messages.md:1: |'; }
 
-parts='check_directives check_architecture check_advice check_messages check_links'
+parts='check_directives check_architecture check_advice check_messages check_links check_migration'
 
 guard() {
     local part
@@ -169,6 +178,8 @@ self_test() {
     must_report 'a number without a note' 'ENTRA1999 has no line' append src/base/reasons.def \
         'REASON(PLANTED, 1999, CLIENT, 400, INFO, REQUEST, "planted")'
     must_report 'a note without a number' '1999, the source has not' append docs/messages.notes '1999 | a | b'
+    parts=check_migration
+    must_report 'a directive of the converter' 'OIDCPlanted is not in docs/migration\.md' append src/command/convert.def 'DROP("OIDCPlanted", "x")'
     parts=check_links
     must_report 'a broken link' 'there is no nowhere\.md' append docs/index.md '[x](nowhere.md)'
     must_report 'a broken heading' 'has no such heading' append docs/index.md '[x](sessions.md#nowhere)'
