@@ -48,6 +48,7 @@ UNIT_TESTS = \
 	tests/unit/test_graphcall \
 	tests/unit/test_groups \
 	tests/unit/test_handoff \
+	tests/unit/test_headers \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_idtoken \
