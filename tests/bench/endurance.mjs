@@ -43,5 +43,5 @@ try {
   complain(error.message);
   await site.stop({ judge: false }).catch(() => {});
 }
-console.log(failed ? 'not ok endurance: see above' : 'ok endurance');
+console.log(failed ? '\nnot ok endurance: see above' : '\nok endurance');
 process.exit(failed ? 1 : 0);
