@@ -249,7 +249,7 @@ unsigned char *sso_base64_decode(apr_pool_t *pool, const char *text, apr_size_t 
     /* The other alphabet, without padding, has its own strict reader. */
     char *other = apr_pstrmemdup(pool, text, len);
     for (apr_size_t i = 0; i < len; i++) {
-        other[i] = other[i] == '+' ? '-' : other[i] == '/' ? '_' : other[i];
+        other[i] = (char)(other[i] == '+' ? '-' : other[i] == '/' ? '_' : other[i]);
     }
     return sso_base64url_decode(pool, other, len, ret_len);
 }

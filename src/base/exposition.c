@@ -19,7 +19,7 @@ const char *sso_label(apr_pool_t *pool, const char *name, const char *value)
         if (*from == '\\' || *from == '"' || *from == '\n') {
             *to++ = '\\';
         }
-        *to++ = *from == '\n' ? 'n' : *from != 0x7f && (unsigned char)*from >= 0x20 ? *from : '?';
+        *to++ = (char)(*from == '\n' ? 'n' : *from != 0x7f && (unsigned char)*from >= 0x20 ? *from : '?');
     }
     *to++ = '"';
     *to = '\0';

@@ -5,10 +5,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <strings.h>
 
-#include <apr_date.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
@@ -16,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/counters.h"
+#include "base/headers.h"
 #include "base/limits.h"
 #include "base/url.h"
 
@@ -23,7 +21,6 @@
 #define CONNECTION_IDLE_S 200L
 /* Sometimes a new connection, so that a change in DNS is followed. */
 #define CONNECTION_LIFE_S 3600L
-#define RETRY_AFTER_MAX_S 3600
 #define BODY_FIRST_BYTES ((apr_size_t)4096)
 
 typedef struct {
@@ -45,11 +42,7 @@ typedef struct {
     CURLU *url;
     const char *host; /* for log details */
     bool loopback_http;
-    apr_size_t header_bytes;
-    const char *date; /* header values of the last answer, or NULL */
-    const char *retry_after;
-    const char *challenge;
-    const char *location;
+    sso_headers_t headers;
     char *body;
     apr_size_t body_len;
     apr_size_t body_room; /* without the NUL */
@@ -137,46 +130,15 @@ static size_t body_receive(char *data, size_t size, size_t count, void *baton)
     return size * count;
 }
 
-/* The value of a header line when it is the named header's, else NULL. */
-static const char *header_value(const call_t *call, const char *line, size_t len, const char *name)
-{
-    size_t name_len = strlen(name);
-    if (len <= name_len || line[name_len] != ':' || strncasecmp(line, name, name_len) != 0) {
-        return NULL;
-    }
-    char *value = apr_pstrmemdup(call->ctx->pool, line + name_len + 1, len - name_len - 1);
-    value[strcspn(value, "\r\n")] = '\0';
-    return value + strspn(value, " \t");
-}
-
 static size_t header_receive(char *data, size_t size, size_t count, void *baton)
 {
     call_t *call = baton;
-    size_t len = size * count;
     /* libcurl itself knows no bound, and keeps all lines until the call ends. */
-    call->header_bytes += len;
-    if (call->header_bytes > SSO_MAX_RESPONSE_HEADERS) {
+    if (!sso_headers_read(call->ctx->pool, &call->headers, data, size * count)) {
         call->too_large = true;
         return 0;
     }
-    if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-        call->date = NULL; /* what came before was an interim answer */
-        call->retry_after = NULL;
-        call->challenge = NULL;
-        call->location = NULL;
-    }
-    const char *date = call->date ? NULL : header_value(call, data, len, "Date");
-    const char *retry_after = call->retry_after ? NULL : header_value(call, data, len, "Retry-After");
-    call->date = date ? date : call->date;
-    call->retry_after = retry_after ? retry_after : call->retry_after;
-    const char *location = call->location ? NULL : header_value(call, data, len, "Location");
-    call->location = location ? location : call->location;
-    const char *challenge = header_value(call, data, len, "WWW-Authenticate");
-    if (challenge) {
-        call->challenge =
-            call->challenge ? apr_pstrcat(call->ctx->pool, call->challenge, ", ", challenge, NULL) : challenge;
-    }
-    return len;
+    return size * count;
 }
 
 static const char *url_part(const call_t *call, CURLUPart part, unsigned flags)
@@ -391,44 +353,18 @@ static sso_rc code_fail(const call_t *call, CURLcode code)
     return sso_fail(call->ctx, rc, "%s: %s", call->host, curl_easy_strerror(code));
 }
 
-/* RFC 9110 section 10.2.3. What is neither a number nor a date counts as not there. */
-static int retry_after_get(const char *text, apr_time_t date)
-{
-    if (apr_isdigit(text[0])) {
-        int seconds = 0;
-        for (; apr_isdigit(*text) && seconds < RETRY_AFTER_MAX_S; text++) {
-            seconds = seconds * 10 + (*text - '0');
-        }
-        return seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
-    }
-    apr_time_t until = apr_date_parse_http(text);
-    if (until == APR_DATE_BAD || until <= date) {
-        return 0;
-    }
-    apr_interval_time_t wait = until - date;
-    if (wait > apr_time_from_sec(RETRY_AFTER_MAX_S)) {
-        return RETRY_AFTER_MAX_S;
-    }
-    return (int)apr_time_sec(wait + APR_USEC_PER_SEC - 1); /* rather late than early */
-}
-
 static void response_fill(const call_t *call, sso_http_response_t *ret_response)
 {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    sso_http_response_t response = {.status = (int)status,
-                                    .body = call->body,
-                                    .len = call->body_len,
-                                    .challenge = call->challenge,
-                                    .location = call->location};
     call->body[call->body_len] = '\0';
-    response.date = call->date ? apr_date_parse_http(call->date) : 0; /* 0 when malformed, too */
-    if (call->retry_after) {
-        /* The other side's own clock, when it tells: its dates are by that one. */
-        apr_time_t now = response.date ? response.date : call->ctx->now;
-        response.retry_after_s = retry_after_get(call->retry_after, now);
-    }
-    *ret_response = response;
+    *ret_response = (sso_http_response_t){.status = (int)status,
+                                          .body = call->body,
+                                          .len = call->body_len,
+                                          .challenge = call->headers.challenge,
+                                          .location = call->headers.location,
+                                          .date = sso_headers_date(&call->headers),
+                                          .retry_after_s = sso_headers_retry_after(&call->headers, call->ctx->now)};
 }
 
 static sso_rc call_perform(client_t *client, call_t *call, struct curl_slist *headers,

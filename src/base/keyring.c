@@ -24,7 +24,8 @@ static sso_rc keyfile_check(sso_ctx_t *ctx, int fd, const char *path)
     struct stat st;
     if (fstat(fd, &st) != 0) {
         int err = errno;
-        return sso_fail(ctx, SSO_R_KEYFILE_ACCESS, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+        return sso_fail(ctx, SSO_R_KEYFILE_ACCESS, "%s: %s", sso_printable(ctx->pool, path),
+                        sso_errno_text(ctx->pool, err));
     }
     if (!S_ISREG(st.st_mode)) {
         return sso_fail(ctx, SSO_R_KEYFILE_MODE, "%s is no regular file", sso_printable(ctx->pool, path));
@@ -56,7 +57,7 @@ static sso_rc keyfile_open(sso_ctx_t *ctx, const char *path, int *ret_fd)
         } else if (err == ELOOP) {
             rc = SSO_R_KEYFILE_MODE; /* a symbolic link */
         }
-        return sso_fail(ctx, rc, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+        return sso_fail(ctx, rc, "%s: %s", sso_printable(ctx->pool, path), sso_errno_text(ctx->pool, err));
     }
     sso_rc rc = keyfile_check(ctx, fd, path);
     if (rc != SSO_OK) {
@@ -102,7 +103,8 @@ sso_rc sso_keyring_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, cons
     int err = errno;
     close(fd);
     if (len < 0) {
-        return sso_fail(ctx, SSO_R_KEYFILE_ACCESS, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+        return sso_fail(ctx, SSO_R_KEYFILE_ACCESS, "%s: %s", sso_printable(ctx->pool, path),
+                        sso_errno_text(ctx->pool, err));
     }
     if (len > SSO_MAX_KEYFILE || memchr(text, '\0', (size_t)len)) {
         return sso_fail(ctx, SSO_R_KEYFILE_FORMAT, "%s is larger than %d bytes, or no text",
@@ -209,7 +211,8 @@ sso_rc sso_keyring_make(sso_ctx_t *ctx, const char *path, bool *ret_made)
     int err = file_link_new(aside, path, text);
     sso_wipe(text, sizeof(text));
     if (err != 0 && err != EEXIST) {
-        return sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+        return sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path),
+                        sso_errno_text(ctx->pool, err));
     }
     folder_sync(ctx->pool, path);
     *ret_made = err == 0;

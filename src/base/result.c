@@ -52,6 +52,7 @@ static const char *print_detail(apr_pool_t *pool, const char *fmt, va_list args)
 
 sso_rc sso_fail_at(sso_ctx_t *ctx, sso_rc rc, const char *file, int line, const char *fmt, ...)
 {
+    rc = sso_rc_bad(rc);
     /* The first fault is the cause; what callers add on the way up is only its consequence. */
     if (ctx->fault.rc != SSO_OK) {
         return rc;
@@ -114,4 +115,10 @@ const char *sso_printable(apr_pool_t *pool, const char *text)
         }
     }
     return apr_pstrmemdup(pool, out, len);
+}
+
+const char *sso_errno_text(apr_pool_t *pool, int err)
+{
+    char text[128];
+    return apr_pstrdup(pool, apr_strerror(APR_FROM_OS_ERROR(err), text, sizeof(text)));
 }

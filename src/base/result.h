@@ -93,7 +93,14 @@ void sso_ctx_init(sso_ctx_t *ctx, apr_pool_t *pool, apr_time_t now);
  * outside must have gone through sso_printable() first. */
 sso_rc sso_fail_at(sso_ctx_t *ctx, sso_rc rc, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-#define sso_fail(ctx, rc, ...) sso_fail_at(ctx, rc, __FILE__, __LINE__, __VA_ARGS__)
+#define sso_fail(ctx, rc, ...) sso_rc_bad(sso_fail_at(ctx, rc, __FILE__, __LINE__, __VA_ARGS__))
+
+/* SECURITY: a failure is never good, whatever its reason was worked out to. Here and not in sso_fail_at() alone, so
+ * that whoever reads one file only (an analyser) knows it too. */
+static inline sso_rc sso_rc_bad(sso_rc rc)
+{
+    return rc != SSO_OK ? rc : SSO_RC_COUNT;
+}
 
 /* Forgets the fault: for a caller that recovers, with a comment why. */
 void sso_fault_clear(sso_ctx_t *ctx);
@@ -106,5 +113,8 @@ void sso_debug_at(sso_ctx_t *ctx, const char *file, int line, const char *fmt, .
 /* A copy of outside text fit for a log line: printable ASCII kept, all else as \xNN, cut at SSO_MAX_LOGGED.
  * NULL gives "(none)". */
 const char *sso_printable(apr_pool_t *pool, const char *text);
+
+/* What the system says about an errno, in pool. strerror() may use one buffer for all threads. */
+const char *sso_errno_text(apr_pool_t *pool, int err);
 
 #define SSO_MUST_USE __attribute__((warn_unused_result))

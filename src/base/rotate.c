@@ -108,7 +108,8 @@ static sso_rc keyfile_lock(sso_ctx_t *ctx, const char *path, int *ret_fd)
     int fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0) {
         int err = errno;
-        return sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, lock), strerror(err));
+        return sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, lock),
+                        sso_errno_text(ctx->pool, err));
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
@@ -149,7 +150,9 @@ static sso_rc entries_write(sso_ctx_t *ctx, const char *path, const entries_t *e
     } else {
         err = sso_file_sync_folder(ctx->pool, path);
     }
-    return err == 0 ? rc : sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+    return err == 0 ? rc
+                    : sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path),
+                               sso_errno_text(ctx->pool, err));
 }
 
 /* ---- rotation ---- */

@@ -98,7 +98,7 @@ static const char *parse_host(apr_pool_t *pool, const apr_uri_t *uri, const char
     }
     char *host = apr_pstrdup(pool, uri->hostname);
     for (char *p = host; *p != '\0'; p++) {
-        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
     }
     if (uri->hostinfo[0] == '[') {
         const char *address = canonical_address(pool, AF_INET6, host);

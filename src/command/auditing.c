@@ -3,12 +3,12 @@
  * --config alone; a pipe is httpd's own, and cannot be written to from here. */
 #include "command/command.h"
 
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <apr_hash.h>
 #include <apr_strings.h>
+#include <apr_user.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -27,8 +27,9 @@ static void complain(sso_command_t *command, const char *path, apr_status_t stat
 /* The person behind sudo is in the machine's own log. */
 static const char *actor_of(apr_pool_t *pool)
 {
-    const struct passwd *entry = getpwuid(getuid());
-    return apr_psprintf(pool, "entra-sso by %s", entry == NULL ? "an unknown user" : entry->pw_name);
+    char *name;
+    bool known = apr_uid_name_get(&name, getuid(), pool) == APR_SUCCESS;
+    return apr_psprintf(pool, "entra-sso by %s", known ? name : "an unknown user");
 }
 
 void sso_auditing_begin(sso_command_t *command, sso_place_t *place)

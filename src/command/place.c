@@ -202,7 +202,8 @@ static bool become_owner(sso_command_t *command, const char *file)
         return true;
     }
     if (setgroups(0, NULL) != 0 || setgid(st.st_gid) != 0 || setuid(st.st_uid) != 0) {
-        sso_command_complain(command, "cannot become the owner of %s: %s", folder, strerror(errno));
+        sso_command_complain(command, "cannot become the owner of %s: %s", folder,
+                             sso_errno_text(command->ctx.pool, errno));
         return false;
     }
     return true;

@@ -57,7 +57,7 @@ static apr_size_t fold_one(const char *p, char out[4], apr_size_t *ret_len)
 {
     unsigned char lead = (unsigned char)*p;
     if (lead < 0x80) {
-        out[0] = lead >= 'A' && lead <= 'Z' ? (char)(lead + ('a' - 'A')) : *p;
+        out[0] = (char)(lead >= 'A' && lead <= 'Z' ? lead + ('a' - 'A') : lead);
         *ret_len = 1;
         return 1;
     }

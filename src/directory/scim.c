@@ -207,16 +207,15 @@ bool sso_scim_admit(sso_ctx_t *ctx, const sso_scim_t *scim, const sso_scim_reque
     sso_fault_clear(ctx);
     memset(ret_answer, 0, sizeof(*ret_answer));
     ret_answer->events = apr_array_make(ctx->pool, 2, sizeof(sso_scim_event_t));
-    sso_rc rc = SSO_OK;
     if (scim->ending.store == NULL) {
-        rc = sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store");
+        (void)sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store");
     } else if (request->authorization == NULL) {
         /* Strangers take no place at the gate. */
-        rc = sso_fail(ctx, SSO_R_SCIM_TOKEN_NONE, NULL);
+        (void)sso_fail(ctx, SSO_R_SCIM_TOKEN_NONE, NULL);
     } else if (scim->gate == NULL || !sso_gate_enter(scim->gate)) {
-        rc = sso_fail(ctx, SSO_R_SCIM_BUSY, "the node works on %d already", SSO_MAX_SCIM_REQUESTS);
+        (void)sso_fail(ctx, SSO_R_SCIM_BUSY, "the node works on %d already", SSO_MAX_SCIM_REQUESTS);
     } else {
-        rc = check_token(ctx, scim, request->authorization, &ret_answer->token);
+        sso_rc rc = check_token(ctx, scim, request->authorization, &ret_answer->token);
         rc = rc == SSO_OK ? check_place(ctx, request, ret_answer) : rc;
         if (rc == SSO_OK) {
             return true;

@@ -403,7 +403,7 @@ static sso_rc documents_fetch(sso_ctx_t *ctx, sso_authority_t *authority, bool u
 static sso_rc claimed_fetch(sso_ctx_t *ctx, sso_authority_t *authority, int64_t claim, bool ungated)
 {
     apr_pool_t *scratch;
-    sso_writer_t body;
+    sso_writer_t body = {0};
     atomic_store(&authority->shared->tried, ctx->now);
     apr_pool_create(&scratch, ctx->pool);
     sso_rc rc = documents_fetch(ctx, authority, ungated, scratch, &body);

@@ -220,7 +220,7 @@ sso_rc sso_graph_check_groups(sso_ctx_t *ctx, const sso_graph_t *graph, const ap
 static sso_rc name_take(sso_ctx_t *ctx, question_t *question, const sso_json_t *item)
 {
     const char *name = sso_json_get_text(item, "displayName");
-    const char *id;
+    const char *id = NULL;
     if (name == NULL || apr_cstr_casecmp(name, question->name) != 0) {
         return sso_fail(ctx, SSO_R_GRAPH_FORMAT, "asked for the group %s, the answer is %s",
                         sso_graph_quote(ctx, question->graph, question->name),

@@ -391,7 +391,7 @@ static sso_rc user_tokens(sso_ctx_t *ctx, sso_authority_t *authority, const sso_
                           sso_credential_t *credential, const char *client_id, apr_table_t *form,
                           sso_tokens_t *ret_tokens)
 {
-    sso_tokens_t tokens;
+    sso_tokens_t tokens = {NULL};
     sso_rc rc = token_request(ctx, authority, metadata, credential, client_id, form, &tokens);
     if (rc == SSO_OK && tokens.id_token == NULL) {
         rc = sso_fail(ctx, SSO_R_TOKEN_NO_ID_TOKEN, "scope openid may be missing");
@@ -446,7 +446,7 @@ sso_rc sso_refresh_fetch(sso_ctx_t *ctx, sso_authority_t *authority, const sso_m
 sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metadata_t *metadata,
                      const sso_app_request_t *request, sso_tokens_t *ret_tokens)
 {
-    sso_tokens_t tokens;
+    sso_tokens_t tokens = {NULL};
     apr_table_t *form = apr_table_make(ctx->pool, 8);
     field_add(form, "client_id", request->client_id);
     field_add(form, "grant_type", "client_credentials");

@@ -98,7 +98,7 @@ static sso_rc open_file_read(sso_ctx_t *ctx, int fd, const char *path, file_kind
     }
     ssize_t len = descriptor_read(fd, buffer);
     if (len < 0) {
-        return sso_fail(ctx, SSO_R_SECRET_SOURCE, "%s cannot be read: %s", path, strerror(errno));
+        return sso_fail(ctx, SSO_R_SECRET_SOURCE, "%s cannot be read: %s", path, sso_errno_text(ctx->pool, errno));
     }
     if (len > SSO_MAX_SECRET) {
         return sso_fail(ctx, SSO_R_SECRET_SOURCE, "%s is larger than %d bytes", path, SSO_MAX_SECRET);
@@ -112,7 +112,7 @@ static sso_rc bounded_file_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *pa
     /* Links are followed: Kubernetes and systemd hand out secrets through them. O_NONBLOCK is for pipes. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
-        return sso_fail(ctx, SSO_R_SECRET_SOURCE, "%s cannot be opened: %s", path, strerror(errno));
+        return sso_fail(ctx, SSO_R_SECRET_SOURCE, "%s cannot be opened: %s", path, sso_errno_text(ctx->pool, errno));
     }
     sso_rc rc = open_file_read(ctx, fd, path, kind, secret_buffer(pool), ret_secret);
     close(fd);

@@ -41,8 +41,8 @@ static sso_rc check_subject(const sso_claims_t *claims, const char *subject)
     return rc;
 }
 
-static sso_rc check(sso_ctx_t *ctx, const char *issuer, const sso_serviceassertion_rules_t *rules,
-                    const sso_json_t *json, apr_time_t *ret_expires)
+sso_rc sso_serviceassertion_check(sso_ctx_t *ctx, const char *issuer, const sso_serviceassertion_rules_t *rules,
+                                  const sso_json_t *json, apr_time_t *ret_expires)
 {
     static const char *const texts[] = {"iss", "sub", "oid", "tid", NULL};
     const sso_claims_t claims = {.ctx = ctx, .claims = json, .reasons = &REASONS, .skew = rules->skew};
@@ -89,7 +89,7 @@ sso_rc sso_serviceassertion_open(sso_ctx_t *ctx, sso_authority_t *authority, con
     apr_time_t expires;
     sso_rc rc = sso_claims_open(ctx, authority, text, &view, &key, &claims);
     if (rc == SSO_OK) {
-        rc = check(ctx, view->metadata->issuer, rules, claims, &expires);
+        rc = sso_serviceassertion_check(ctx, view->metadata->issuer, rules, claims, &expires);
     }
     if (rc == SSO_OK) {
         const char *tid = sso_json_get_text(claims, "tid");

@@ -218,6 +218,9 @@ sso_rc sso_form_keep(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t
     apr_array_header_t *fields;
     bool kept = false;
     const sso_form_t form = {.target = target_of(ctx, site, request), .back = back};
+    if (form.target == NULL) {
+        return sso_fail(ctx, SSO_R_FORM_ADDRESS, "%" APR_SIZE_T_FMT " characters", strlen(request->path));
+    }
     if (len > site->preserve_post) {
         return sso_fail(ctx, SSO_R_FORM_SIZE, "more than %" APR_SIZE_T_FMT " bytes", site->preserve_post);
     }

@@ -486,7 +486,7 @@ static sso_rc run_once(sso_ctx_t *ctx, sso_connection_t *connection, bool change
 static sso_rc run(sso_ctx_t *ctx, sso_database_t *database, bool change, sso_work_fn *work, void *baton)
 {
     const apr_time_t began = sso_clock_now();
-    sso_connection_t *connection;
+    sso_connection_t *connection = NULL;
     bool fresh;
     sso_rc rc = pool_take(ctx, database, false, &connection, &fresh);
     if (rc != SSO_OK) {

@@ -187,7 +187,7 @@ sso_rc sso_schema_find(sso_ctx_t *ctx, sso_connection_t *connection, void *baton
 
 static sso_rc migrate(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
-    found_t found;
+    found_t found = {0};
     sso_rc rc = SSO_OK;
     (void)baton;
     /* SQLite's BEGIN IMMEDIATE is a lock already. */

@@ -274,6 +274,10 @@ const ROWS = {
     await site.stop();
   },
 
+  'a worker process is killed while it waits for Entra': 'faults.test.mjs: killed while Entra holds its answer: who signs in tries again and is in, nobody else notices',
+  'the network ends in the middle of an answer of Entra': 'faults.test.mjs: the token request, in every way: a page within the time limit, no session, and all is well after it',
+  'random numbers are not to be had': 'faults.test.mjs: random numbers are not to be had: 503 for new sign-ins, who is signed in goes on, and all is well after it',
+
   'httpd is reloaded': async () => {
     const site = await startSite({ backend, allowLog: [/AH00051/] });
     const crowd = await crowdOf(site);

@@ -8,9 +8,12 @@ FUZZ_SOURCES = \
 	tests/fuzz/fuzz_clock.c \
 	tests/fuzz/fuzz_confline.c \
 	tests/fuzz/fuzz_cookie.c \
+	tests/fuzz/fuzz_cursor.c \
+	tests/fuzz/fuzz_federated.c \
 	tests/fuzz/fuzz_filter.c \
 	tests/fuzz/fuzz_form.c \
 	tests/fuzz/fuzz_graph.c \
+	tests/fuzz/fuzz_headers.c \
 	tests/fuzz/fuzz_idtoken.c \
 	tests/fuzz/fuzz_json.c \
 	tests/fuzz/fuzz_jwks.c \
@@ -23,6 +26,7 @@ FUZZ_SOURCES = \
 	tests/fuzz/fuzz_record.c \
 	tests/fuzz/fuzz_resource.c \
 	tests/fuzz/fuzz_row.c \
+	tests/fuzz/fuzz_scimrow.c \
 	tests/fuzz/fuzz_scrub.c \
 	tests/fuzz/fuzz_seal.c \
 	tests/fuzz/fuzz_secret.c \

@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
+	tests/unit/test_exhausted \
 	tests/unit/test_exposition \
 	tests/unit/test_federated \
 	tests/unit/test_federation \
@@ -47,6 +48,7 @@ UNIT_TESTS = \
 	tests/unit/test_graphcall \
 	tests/unit/test_groups \
 	tests/unit/test_handoff \
+	tests/unit/test_headers \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_idtoken \
@@ -135,6 +137,7 @@ tests_unit_test_url_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)
 # The test stands between the code and the database, the clock and the waiting.
 tests_unit_test_database_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=apr_dbd_query,--wrap=apr_dbd_select,--wrap=apr_dbd_pquery,--wrap=apr_dbd_pselect \
 	-Wl,--wrap=apr_dbd_open_ex,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
+tests_unit_test_exhausted_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=RAND_bytes
 tests_unit_test_flight_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
 
 if HAVE_CMOCKA

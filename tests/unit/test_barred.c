@@ -47,10 +47,22 @@ static void test_barred_by_each_name(void **state)
     assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_scim_barred"), "0");
 }
 
+/* SECURITY: a moment that cannot be read is no permission. */
+static void test_barred_row_that_is_no_row_is_a_failure(void **state)
+{
+    (void)state;
+    asking_t asking = {{SERVICE_APP, SERVICE_OID, NULL}, false, -1};
+    assert_true(ask(true, SERVICE_APP, SERVICE_OID, NULL) > 0);
+    database_sql("UPDATE entra_scim_barred SET at = 'never'");
+    assert_rc(SSO_R_STORE_ROW,
+              sso_database_change(&unit_ctx, sso_store_database(service.ending.store), ask_work, &asking));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         service_test(test_barred_by_each_name),
+        service_test(test_barred_row_that_is_no_row_is_a_failure),
     };
     return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);
 }

@@ -155,6 +155,19 @@ static void test_form_that_no_browser_would_send_so_is_not_kept(void **state)
     assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_post"), "0");
 }
 
+static void test_form_of_another_address_is_never_kept(void **state)
+{
+    (void)state;
+    const char *id = NULL;
+    sso_record_t ada;
+    sso_request_t request = form_request(signed_in(&ada));
+    request.host = "other.example.com";
+    sso_fault_clear(&unit_ctx);
+    assert_rc(SSO_R_FORM_ADDRESS, sso_form_keep(&unit_ctx, &site_world->site, &request, &ada, "/", "a=b", 3, &id));
+    assert_null(id);
+    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_post"), "0");
+}
+
 static char *fields_of(int count)
 {
     char *body = apr_pcalloc(unit_pool, (apr_size_t)count * 4 + 1);
@@ -543,6 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         site_test(test_form_comes_back_byte_by_byte),
         site_test(test_form_that_no_browser_would_send_so_is_not_kept),
+        site_test(test_form_of_another_address_is_never_kept),
         site_test(test_form_of_many_fields_comes_back_and_of_too_many_is_not_kept),
         site_test(test_form_of_the_largest_size_comes_back_and_a_larger_one_is_not_kept),
         site_test(test_form_needs_proof_of_this_site),

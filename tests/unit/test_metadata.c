@@ -41,6 +41,14 @@ static void test_metadata_tenant_names_are_checked(void **state)
             unit_fail("\"%s\" passes", bad[i]);
         }
     }
+    char *longest = apr_psprintf(unit_pool, "%0250d.abc", 0);
+    assert_non_null(sso_tenant_check(longest)); /* a label of more than 63 */
+    for (int i = 60; i < 250; i += 60) {
+        longest[i] = '.';
+    }
+    longest[253] = '\0';
+    assert_null(sso_tenant_check(longest));
+    assert_non_null(sso_tenant_check(apr_pstrcat(unit_pool, longest, "d", NULL)));
     assert_non_null(sso_tenant_check(NULL));
     assert_true(sso_tenant_is_several("organizations") && sso_tenant_is_several("common"));
     assert_false(sso_tenant_is_several("consumers") || sso_tenant_is_several(FIXTURE_TENANT));

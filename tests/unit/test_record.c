@@ -783,6 +783,21 @@ static void test_claim_is_found_by_its_name_alone(void **state)
     assert_false(sso_record_claim(&record, "", &values));
 }
 
+static void test_claims_are_copied_but_for_those_of_a_prefix(void **state)
+{
+    (void)state;
+    sso_record_t record = {.claims =
+                               list_of(TEXTS("scim:title", "1", "Boss", "department", "2", "a", "b", "scim", "0"))};
+    apr_array_header_t *packed = apr_array_make(unit_pool, 8, sizeof(const char *));
+    sso_claims_copy(unit_pool, &record, "scim:", packed);
+    record.claims = sso_list_make(unit_pool, packed);
+    sso_list_t expected = list_of(TEXTS("department", "2", "a", "b", "scim", "0"));
+    assert_list_equal(&expected, &record.claims);
+    packed = apr_array_make(unit_pool, 8, sizeof(const char *));
+    sso_claims_copy(unit_pool, &record, "", packed);
+    assert_int_equal(packed->nelts, 0);
+}
+
 static void test_claim_of_a_record_without_claims_is_not_found(void **state)
 {
     (void)state;
@@ -823,6 +838,7 @@ int main(void)
         unit_test(test_list_joined_has_separators_between_items),
         unit_test(test_list_of_one_item_is_joined_without_a_copy),
         unit_test(test_claim_is_found_by_its_name_alone),
+        unit_test(test_claims_are_copied_but_for_those_of_a_prefix),
         unit_test(test_claim_of_a_record_without_claims_is_not_found),
     };
     return unit_run(tests);

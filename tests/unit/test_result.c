@@ -2,6 +2,7 @@
 /* Tests of base/result.c: the table of reasons, the first fault, debug lines, outside text made printable. */
 #include "base/result.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "unit.h"
@@ -45,6 +46,24 @@ static void test_reason_row_matches_its_name(void **state)
     assert_int_equal(reason->status, 400);
     assert_int_equal(reason->level, SSO_LEVEL_INFO);
     assert_int_equal(reason->page, SSO_PAGE_REQUEST);
+}
+
+static void test_fail_is_never_good(void **state)
+{
+    (void)state;
+    assert_int_equal(sso_fail(&unit_ctx, SSO_OK, "a reason that was worked out wrongly"), SSO_RC_COUNT);
+    assert_int_equal(unit_ctx.fault.rc, SSO_RC_COUNT);
+    assert_string_equal(sso_reason(unit_ctx.fault.rc)->name, "UNKNOWN");
+    sso_fault_clear(&unit_ctx);
+    assert_int_equal(sso_fail(&unit_ctx, SSO_R_RANDOM, NULL), SSO_R_RANDOM);
+}
+
+static void test_errno_is_told_by_the_systems_words(void **state)
+{
+    (void)state;
+    assert_string_equal(sso_errno_text(unit_pool, ENOENT), "No such file or directory");
+    assert_string_equal(sso_errno_text(unit_pool, EACCES), "Permission denied");
+    assert_non_null(sso_errno_text(unit_pool, 99999));
 }
 
 static void test_reason_of_no_reason_is_our_own_fault(void **state)
@@ -204,6 +223,8 @@ int main(void)
         unit_test(test_reason_every_row_is_complete_and_unique),
         unit_test(test_reason_row_matches_its_name),
         unit_test(test_reason_of_no_reason_is_our_own_fault),
+        unit_test(test_fail_is_never_good),
+        unit_test(test_errno_is_told_by_the_systems_words),
         unit_test(test_ctx_init_is_clean),
         unit_test(test_fail_records_place_and_detail),
         unit_test(test_fail_twice_keeps_the_first_and_returns_the_second),

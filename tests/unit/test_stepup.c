@@ -454,10 +454,18 @@ static void test_stepup_search_finds_a_smallest_set_that_helps(void **state)
     assert_int_equal(none.asked, 0);
 }
 
+static void test_stepup_claims_name_the_context(void **state)
+{
+    (void)state;
+    assert_string_equal(sso_stepup_claims(unit_pool, "c1"),
+                        "{\"id_token\":{\"acrs\":{\"essential\":true,\"value\":\"c1\"}}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         site_test(test_stepup_asks_for_the_context_in_the_claims_parameter),
+        site_test(test_stepup_claims_name_the_context),
         site_test(test_stepup_wishes_go_along_to_the_public_origin_sealed),
         site_test(test_stepup_by_link_takes_only_what_the_configuration_names),
         site_test(test_stepup_hint_is_the_session_s_own_account),

@@ -98,10 +98,33 @@ static void test_token_is_stored_as_a_hash_with_its_use(void **state)
     assert_rc(SSO_R_SCIM_TOKEN_UNKNOWN, check(service_token, SERVICE_APP));
 }
 
+static sso_rc list(void)
+{
+    return sso_scim_token_list(&unit_ctx, service.ending.store, apr_array_make(unit_pool, 2, sizeof(sso_scim_token_t)));
+}
+
+/* SECURITY: who can write into the table by another way than ours gets nobody in. */
+static void test_token_row_that_is_no_row_lets_nobody_in(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"expires", "used"};
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        const char *was = database_sql(apr_psprintf(unit_pool, "SELECT %s FROM entra_scim_token", columns[i]));
+        database_sql(apr_psprintf(unit_pool, "UPDATE entra_scim_token SET %s = '9x'", columns[i]));
+        assert_rc(SSO_R_STORE_ROW, check(service_token, SERVICE_APP));
+        assert_rc(SSO_R_STORE_ROW, list());
+        database_sql(apr_psprintf(unit_pool, "UPDATE entra_scim_token SET %s = %s", columns[i], was));
+        assert_rc(SSO_OK, check(service_token, SERVICE_APP));
+    }
+    database_sql("UPDATE entra_scim_token SET created = 'yesterday'");
+    assert_rc(SSO_R_STORE_ROW, list());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         service_test(test_token_is_judged),
+        service_test(test_token_row_that_is_no_row_lets_nobody_in),
         service_test(test_token_expires_after_a_year),
         service_test(test_token_new_one_ends_the_old),
         service_test(test_token_is_stored_as_a_hash_with_its_use),

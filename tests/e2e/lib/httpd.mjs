@@ -188,6 +188,7 @@ function environment({ root, clock }, extra) {
   if (!process.env.ENTRA_PRELOAD) return env;
   const given = process.env.ASAN_OPTIONS ? `:${process.env.ASAN_OPTIONS}` : '';
   env.ASAN_OPTIONS = `detect_leaks=0:verify_asan_link_order=0:log_path=${root}/sanitizer/report${given}`;
+  env.TSAN_OPTIONS = `log_path=${root}/sanitizer/report${process.env.TSAN_OPTIONS ? `:${process.env.TSAN_OPTIONS}` : ''}`;
   env.UBSAN_OPTIONS = process.env.UBSAN_OPTIONS ?? `print_stacktrace=1:log_path=${root}/sanitizer/report`;
   return env;
 }
