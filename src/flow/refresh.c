@@ -51,7 +51,8 @@ static bool recall(sso_ctx_t *ctx, const sso_site_t *site, sso_record_t *record)
         !sso_memo_get(site->refreshes->memo, key, 0, ctx->now, ctx->pool, &data, &len)) {
         return false;
     }
-    bool good = sso_record_unpack(ctx, data, len, &known) == SSO_OK && known.revalidated >= record->revalidated &&
+    bool good = sso_record_unpack(ctx, data, len, &known) == SSO_OK &&
+                !sso_record_is_younger(record->revalidated, known.revalidated, ctx->now) &&
                 !sso_directory_is_stale(ctx, site, &known);
     /* What cannot be read is found out anew. */
     sso_fault_clear(ctx);

@@ -75,7 +75,8 @@ static sso_rc judge(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *
     /* The sid names the sign-in in this browser: front-channel logout speaks of that one. */
     renewed.sid = record->sid;
     renewed.auth_time = renewed.auth_time == 0 ? record->auth_time : renewed.auth_time;
-    renewed.revalidated = ctx->now;
+    /* Another node's clock may be ahead: no moment of a session comes before its beginning. */
+    renewed.revalidated = ctx->now > record->created ? ctx->now : record->created;
     *ret_renewed = renewed;
     return SSO_OK;
 }
@@ -207,7 +208,7 @@ static sso_renewal_t look(sso_ctx_t *ctx, const sso_site_t *site, const sso_reco
         (void)sso_ended_add(site->ended, record->id, record->ends, false, ctx->now);
         return SSO_RENEW_ENDED;
     }
-    if (stored->revalidated <= record->revalidated || *stored->identity == '\0') {
+    if (!sso_record_is_younger(stored->revalidated, record->revalidated, ctx->now) || *stored->identity == '\0') {
         (void)sso_fail(ctx, SSO_R_RENEW_BUSY, "session of oid %s", record->oid);
         return SSO_RENEW_LATER;
     }

@@ -45,6 +45,7 @@ struct sso_renewals_t {
     apr_thread_mutex_t *lock; /* over slots, pause, stopped and the pools in them */
     apr_thread_pool_t *threads;
     sso_renewals_observer_t observer;
+    apr_time_t pause_since;
     apr_time_t pause_until;
     bool stopped;
     slot_t slots[SETS * WAYS];
@@ -111,7 +112,8 @@ static void note_later(sso_renewals_t *renewals, slot_t *slot, const sso_ctx_t *
     apr_interval_time_t pause = pause_after(ctx);
     slot->state = SLOT_WAIT;
     slot->until = ctx->now + (ctx->fault.rc == SSO_R_RENEW_BUSY ? LOOK_AGAIN : SSO_RENEW_WAIT);
-    if (pause > 0 && ctx->now + pause > renewals->pause_until) {
+    if (pause > 0 && (ctx->now + pause > renewals->pause_until || ctx->now < renewals->pause_since)) {
+        renewals->pause_since = ctx->now;
         renewals->pause_until = ctx->now + pause;
     }
 }
@@ -211,7 +213,8 @@ static bool take(const slot_t *slot, sso_ctx_t *ctx, sso_record_t *record)
         sso_fault_clear(ctx);
         return false;
     }
-    return renewed.revalidated > record->revalidated && sso_record_renew(record, &renewed);
+    return sso_record_is_younger(renewed.revalidated, record->revalidated, ctx->now) &&
+           sso_record_renew(record, &renewed);
 }
 
 static bool ask(sso_renewals_t *renewals, sso_ctx_t *ctx, const sso_site_t *site, sso_record_t *record)
@@ -225,9 +228,11 @@ static bool ask(sso_renewals_t *renewals, sso_ctx_t *ctx, const sso_site_t *site
         return false;
     }
     bool taken = own && slot->state == SLOT_RESULT && take(slot, ctx, record);
-    bool waits = own && slot->state == SLOT_WAIT && ctx->now < slot->until;
+    /* What began ahead of now was before the clock was set back. */
+    bool waits = own && slot->state == SLOT_WAIT && slot->changed <= ctx->now && ctx->now < slot->until;
+    bool pauses = renewals->pause_since <= ctx->now && ctx->now < renewals->pause_until;
     bool due = sso_record_renew_due(record, ctx->now, &site->session.freshness);
-    if (due && !waits && !renewals->stopped && ctx->now >= renewals->pause_until && slot->state != SLOT_QUEUED) {
+    if (due && !waits && !pauses && !renewals->stopped && slot->state != SLOT_QUEUED) {
         put_in_line(renewals, slot, ctx, site, record);
     }
     return taken;

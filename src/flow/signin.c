@@ -340,7 +340,7 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
         return false;
     }
     if (sso_wishes_are_silent(&state->wishes)) {
-        return record->revalidated >= state->issued;
+        return !sso_record_is_younger(state->issued, record->revalidated, ctx->now);
     }
     return sso_wishes_strengthen(&state->wishes) ? sso_wishes_are_met(ctx, site, &state->wishes, record)
                                                  : record->created >= state->issued;

@@ -240,7 +240,7 @@ static void fill_session(draft_t *draft)
     const sso_value_t *domain = get(draft, SSO_SERVER_COOKIE_DOMAIN);
     const sso_value_t *skew = get(draft, SSO_SERVER_CLOCK_SKEW);
     site->skew = skew->span;
-    if (skew->choice == 1 || skew->span > apr_time_from_sec(600)) {
+    if (skew->choice == 1 || skew->span > SSO_MAX_CLOCK_SKEW) {
         complain(draft, "ENTRA4013", SSO_SERVER_CLOCK_SKEW, "may be 10m at most; mend the clock (NTP) instead");
     }
     site->session.skew = site->skew;

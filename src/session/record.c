@@ -325,9 +325,22 @@ sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record, const 
     return SSO_OK;
 }
 
+static bool is_ahead(apr_time_t revalidated, apr_time_t now)
+{
+    return revalidated - now > SSO_MAX_CLOCK_SKEW;
+}
+
 bool sso_record_renew_due(const sso_record_t *record, apr_time_t now, const sso_freshness_t *freshness)
 {
-    return freshness->revalidate > 0 && now - record->revalidated > freshness->revalidate;
+    /* SECURITY: else a clock that was set back by an hour would give who was dismissed an hour. */
+    return freshness->revalidate > 0 &&
+           (now - record->revalidated > freshness->revalidate || is_ahead(record->revalidated, now));
+}
+
+bool sso_record_is_younger(apr_time_t theirs, apr_time_t ours, apr_time_t now)
+{
+    bool ahead = is_ahead(ours, now);
+    return ahead == is_ahead(theirs, now) ? theirs > ours : ahead;
 }
 
 bool sso_record_renew(sso_record_t *record, const sso_record_t *renewed)

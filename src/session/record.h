@@ -10,6 +10,8 @@
 
 /* No session outlives this, whatever the configuration or the cookie says. */
 #define SSO_SESSION_CAP apr_time_from_sec(8 * 60 * 60)
+/* No two clocks are allowed to be further apart. */
+#define SSO_MAX_CLOCK_SKEW apr_time_from_sec(10 * 60)
 #define SSO_SESSION_ID_BYTES 16
 
 /* A list of texts in its packed form: read in place, never turned into an array. */
@@ -74,8 +76,12 @@ typedef struct {
 /* SSO_R_SESSION_STALE when Entra's word is older than both together. */
 sso_rc sso_record_check_fresh(sso_ctx_t *ctx, const sso_record_t *record,
                               const sso_freshness_t *freshness) SSO_MUST_USE;
-/* True when Entra is to be asked again. */
+/* True when Entra is to be asked again; also when its word is of further ahead than any clock of a node may be, since
+ * then a clock was set back, and nobody knows how old it is. */
 bool sso_record_renew_due(const sso_record_t *record, apr_time_t now, const sso_freshness_t *freshness);
+/* True when of two words of Entra, by their moments, theirs counts. One from ahead, as above, is older than any other.
+ */
+bool sso_record_is_younger(apr_time_t theirs, apr_time_t ours, apr_time_t now);
 /* Takes what Entra said anew (identity, roles, groups, further claims, the moment) into record. Id, created and ends
  * stay: a renewal moves no end. False, and nothing taken, when renewed is of another session or user. */
 bool sso_record_renew(sso_record_t *record, const sso_record_t *renewed);

@@ -240,15 +240,20 @@ sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char i
     static const sso_statement_t claim = {
         "session_claim", "UPDATE entra_session SET claim = %s, claimed_until = {now} + CAST(%s AS BIGINT) "
                          "WHERE id = %s AND ended = 0 AND claimed_until <= {now} AND ends > CAST(%s AS BIGINT) "
-                         "AND revalidated <= CAST(%s AS BIGINT)"};
+                         "AND (revalidated <= CAST(%s AS BIGINT) OR revalidated > CAST(%s AS BIGINT))"};
     const char *mark;
     int rows;
     sso_rc rc = mark_make(ctx, &mark);
     if (rc != SSO_OK) {
         return rc;
     }
-    const char *args[] = {mark, sso_row_time(ctx->pool, hold), sso_row_id(ctx->pool, id),
-                          sso_row_time(ctx->pool, ctx->now), sso_row_time(ctx->pool, due_before)};
+    /* As in sso_record_renew_due: a word from ahead is due. */
+    const char *args[] = {mark,
+                          sso_row_time(ctx->pool, hold),
+                          sso_row_id(ctx->pool, id),
+                          sso_row_time(ctx->pool, ctx->now),
+                          sso_row_time(ctx->pool, due_before),
+                          sso_row_time(ctx->pool, ctx->now + SSO_MAX_CLOCK_SKEW)};
     rc = change(ctx, store, &claim, args, &rows);
     if (rc == SSO_OK) {
         *ret_claim = rows == 1 ? mark : NULL;

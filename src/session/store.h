@@ -64,7 +64,8 @@ sso_rc sso_store_strengthen(sso_ctx_t *ctx, sso_store_t *store, const sso_stored
                             bool *ret_kept) SSO_MUST_USE;
 
 /* The claim on a renewal: of all workers of all nodes one gets it, until it is given back or `hold` has passed.
- * *ret_claim is NULL when another has it, when the session was revalidated after due_before, or when it has ended. */
+ * *ret_claim is NULL when another has it, when the session was revalidated after due_before (and not ahead of now by
+ * more than any clock may be), or when it has ended. */
 sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char id[static SSO_SESSION_ID_BYTES],
                        apr_time_t due_before, apr_interval_time_t hold, const char **ret_claim) SSO_MUST_USE;
 /* What a renewal brought, sealed. */

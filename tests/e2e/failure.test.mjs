@@ -380,6 +380,8 @@ const ROWS = {
     await told(70 * MINUTE);
     site.httpd.clock.set(20 * MINUTE);
     await assertGoesOn(site, browser, 'ahead, within the idle time');
+    site.httpd.clock.set(4 * MINUTE);
+    await assertGoesOn(site, browser, 'set back, to a moment after its beginning');
     await told(-20 * MINUTE);
     // SECURITY: a session of the future is believed by nobody; its cookie waits.
     assertSignIn(site, (await browser.navigate(site.at('/page.html'), { follow: false })).response, 'behind');

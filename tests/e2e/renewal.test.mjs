@@ -126,7 +126,8 @@ describe('revalidation', { skip: missing || noClock }, () => {
     test(`${name}: the session lives on, is asked about again, and ends with its grace`, async () => {
       const browser = await site.signedIn();
       const other = await site.signedIn({ user: 'root' });
-      site.httpd.allow(OUTAGE);
+      // The second, of a try whose answer comes when the clocks have gone on.
+      site.httpd.allow(OUTAGE, /ENTRA1265: /);
       await site.emu.control('fault', fault);
       await forward(site, 6 * MINUTE);
       assert.equal((await look(site, browser)).status, 200);
@@ -250,6 +251,32 @@ describe('revalidation', { skip: missing || noClock }, () => {
     await forward(resting, 31 * MINUTE);
     assertSignIn(resting, (await look(resting, browser)).page.response, 'nobody knows what became of the user meanwhile');
     await resting.stop();
+  });
+
+  test('a clock that is set back signs nobody out, and gives who is dismissed no time: Entra is asked at once', async () => {
+    const back = await startSite({ backend: site.backend, clock: true });
+    const browser = await back.signedIn();
+    const leaver = await back.signedIn({ user: 'root' });
+    await forward(back, 40 * MINUTE);
+    for (const one of [browser, leaver]) {
+      await until('the answer', async () => (await look(back, one)).set);
+      await until('the word of then', async () => Date.parse((await sessionOf(back, one)).revalidated_at) > Date.now() + 35 * MINUTE * 1000);
+    }
+    const asked = refreshes(back);
+    await back.emu.control('user', { user: 'ada', set: { roles: ['app.admin'] } });
+    await back.emu.control('user', { user: 'root', set: { enabled: false } });
+    await forward(back, -35 * MINUTE);
+    for (const one of [browser, leaver]) assert.equal((await look(back, one)).status, 200, 'goes on');
+    await until('the dismissed user to be out', async () => (await look(back, leaver)).status === 302);
+    const seen = await until('the new role', async () => {
+      const now = await look(back, browser);
+      return now.roles?.includes('app.admin') && now;
+    });
+    assert.ok(seen.set, 'with its cookie');
+    assert.equal(refreshes(back), asked + 2, 'once each');
+    for (let i = 0; i < 5; i += 1) assert.equal((await look(back, browser)).status, 200);
+    assert.equal(refreshes(back), asked + 2, 'and is young again');
+    await back.stop();
   });
 
   test('EntraSessionRevalidate off asks never', async () => {

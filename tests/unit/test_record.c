@@ -643,6 +643,9 @@ static void test_record_freshness_has_its_bounds(void **state)
         {"past the grace", 65 * MINUTE + 1, 5 * MINUTE, HOUR, true, SSO_R_SESSION_STALE},
         {"revalidation off", 8 * HOUR, 0, HOUR, false, SSO_OK},
         {"from another node's clock", -MINUTE, 5 * MINUTE, HOUR, false, SSO_OK},
+        {"as far ahead as a clock may be", -10 * MINUTE, 5 * MINUTE, HOUR, false, SSO_OK},
+        {"further ahead: the clock was set back", -10 * MINUTE - 1, 5 * MINUTE, HOUR, true, SSO_OK},
+        {"further ahead, revalidation off", -HOUR, 0, HOUR, false, SSO_OK},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -655,6 +658,20 @@ static void test_record_freshness_has_its_bounds(void **state)
             unit_fail("%s: %s", rows[i].name, sso_reason(rc)->name);
         }
     }
+}
+
+static void test_record_of_two_words_one_from_ahead_is_the_older(void **state)
+{
+    (void)state;
+    const apr_time_t ahead = NOW + 10 * MINUTE + 1;
+    assert_true(sso_record_is_younger(NOW, NOW - 1, NOW));
+    assert_false(sso_record_is_younger(NOW, NOW, NOW));
+    assert_false(sso_record_is_younger(NOW - 1, NOW, NOW));
+    assert_true(sso_record_is_younger(ahead - 1, NOW, NOW));
+    assert_false(sso_record_is_younger(ahead, NOW - HOUR, NOW));
+    assert_true(sso_record_is_younger(NOW - HOUR, ahead, NOW));
+    assert_true(sso_record_is_younger(ahead + 1, ahead, NOW));
+    assert_false(sso_record_is_younger(ahead, ahead + 1, NOW));
 }
 
 static void test_record_renewed_keeps_its_id_and_its_end(void **state)
@@ -831,6 +848,7 @@ int main(void)
         unit_test(test_record_touched_for_ever_still_ends_after_eight_hours),
         unit_test(test_record_touch_is_due_after_a_tenth_of_the_idle_time),
         unit_test(test_record_freshness_has_its_bounds),
+        unit_test(test_record_of_two_words_one_from_ahead_is_the_older),
         unit_test(test_record_renewed_keeps_its_id_and_its_end),
         unit_test(test_record_is_not_renewed_by_another_session_or_user),
         unit_test(test_list_items_come_back_in_order),

@@ -138,6 +138,44 @@ static void test_renew_of_another_worker_is_taken_over(void **state)
     assert_int_equal(again.ends, record.ends);
 }
 
+static void test_renew_after_the_clock_was_set_back_takes_the_word_of_now(void **state)
+{
+    (void)state;
+    sso_record_t ahead;
+    sso_record_t renewed;
+    sso_record_t copy;
+    sso_record_t record = due_session();
+    const apr_time_t right = unit_ctx.now;
+    unit_ctx.now += SITE_HOUR;
+    entra_renews(NULL);
+    assert_outcome(SSO_RENEWED, SSO_OK, renew(&record, &ahead));
+    unit_ctx.now = right;
+    entra_renews(ADMIN);
+    assert_outcome(SSO_RENEWED, SSO_OK, renew(&ahead, &renewed));
+    assert_int_equal(renewed.revalidated, right);
+    assert_int_equal(renewed.ends, record.ends);
+    /* Who comes with the old cookie gets the new word, which looks older. */
+    int calls = site_token_calls();
+    assert_outcome(SSO_RENEWED, SSO_OK, renew(&ahead, &copy));
+    assert_int_equal(site_token_calls(), calls);
+    assert_string_equal(sso_list_join(unit_pool, &copy.roles, ","), "admin");
+}
+
+/* The session was made by a node whose clock is ahead, but within bounds: its record stays one that can be read. */
+static void test_renew_is_never_before_the_sessions_beginning(void **state)
+{
+    (void)state;
+    sso_record_t renewed;
+    sso_record_t record = due_session();
+    unit_ctx.now = record.created - SITE_MINUTE;
+    record.revalidated = unit_ctx.now + SSO_MAX_CLOCK_SKEW + 1;
+    database_sql(apr_psprintf(unit_pool, "UPDATE entra_session SET revalidated = %" APR_TIME_T_FMT " RETURNING id",
+                              record.revalidated));
+    entra_renews(NULL);
+    assert_outcome(SSO_RENEWED, SSO_OK, renew(&record, &renewed));
+    assert_int_equal(renewed.revalidated, record.created);
+}
+
 static void test_renew_under_another_workers_claim_waits(void **state)
 {
     (void)state;
@@ -332,6 +370,8 @@ int main(void)
         site_test(test_renew_uses_each_refresh_token_for_the_next),
         site_test(test_renew_without_a_new_refresh_token_keeps_the_old),
         site_test(test_renew_of_another_worker_is_taken_over),
+        site_test(test_renew_after_the_clock_was_set_back_takes_the_word_of_now),
+        site_test(test_renew_is_never_before_the_sessions_beginning),
         site_test(test_renew_under_another_workers_claim_waits),
         site_test(test_renew_ends_the_session_that_entra_refuses),
         site_test(test_renew_ends_the_session_of_a_tenant_that_is_not_allowed_any_more),

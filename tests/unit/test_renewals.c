@@ -207,6 +207,30 @@ static void test_renewals_pause_when_entra_asks_for_it(void **state)
     assert_int_equal(site_token_calls(), calls + 2);
 }
 
+/* A pause, and the wait of a session, are over when they began ahead of now. */
+static void test_renewals_do_not_wait_for_a_clock_that_was_set_back(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t first = due_session();
+    site_world->scripted = false;
+    sso_record_t second = due_session();
+    entra_says(503, "[]");
+    int calls = site_token_calls();
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &first);
+    wait_for(SSO_RENEW_LATER, 1);
+    unit_ctx.now -= SITE_HOUR;
+    seen.now = unit_ctx.now;
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &second);
+    wait_for(SSO_RENEW_LATER, 2);
+    assert_int_equal(site_token_calls(), calls + 2);
+    /* And the new pause holds. */
+    for (int i = 0; i < 50; i++) {
+        assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &first));
+    }
+    assert_int_equal(site_token_calls(), calls + 2);
+}
+
 static void test_renewals_refused_end_the_session(void **state)
 {
     (void)state;
@@ -269,6 +293,7 @@ int main(void)
         site_test(test_renewals_ask_once_for_many_requests),
         site_test(test_renewals_do_not_repeat_what_failed_a_moment_ago),
         site_test(test_renewals_pause_when_entra_asks_for_it),
+        site_test(test_renewals_do_not_wait_for_a_clock_that_was_set_back),
         site_test(test_renewals_refused_end_the_session),
         site_test(test_renewals_are_bounded),
         site_test(test_renewals_without_threads_are_none),

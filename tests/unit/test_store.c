@@ -180,6 +180,18 @@ static void test_store_claim_of_what_is_not_due_is_none(void **state)
     assert_null(claim(store, 2, unit_ctx.now, MINUTE));
 }
 
+/* The clock was set back since: nobody knows how old Entra's word is. */
+static void test_store_claim_of_a_word_from_ahead_is_given(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    add(store, 1);
+    unit_ctx.now -= SSO_MAX_CLOCK_SKEW;
+    assert_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
+    unit_ctx.now -= 1;
+    assert_non_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
+}
+
 static void test_store_claim_lapses_after_its_hold(void **state)
 {
     (void)state;
@@ -497,6 +509,7 @@ int main(void)
         database_test(test_store_text_beyond_its_bound_is_refused),
         database_test(test_store_claim_is_given_to_one),
         database_test(test_store_claim_of_what_is_not_due_is_none),
+        database_test(test_store_claim_of_a_word_from_ahead_is_given),
         database_test(test_store_claim_lapses_after_its_hold),
         database_test(test_store_renewed_session_has_the_new_words),
         database_test(test_store_rotate_replaces_what_was_read_and_nothing_else),
