@@ -9,18 +9,16 @@
 
 #include "base/bytes.h"
 #include "base/counters.h"
-#include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/directory.h"
+#include "flow/exchange.h"
 #include "flow/form.h"
-#include "flow/groups.h"
 #include "flow/keep.h"
 #include "flow/probe.h"
 #include "flow/signout.h"
 #include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
-#include "session/identity.h"
 
 /* The GUID that Entra's log and ours both show for one sign-in. */
 static const char *make_correlation_id(sso_ctx_t *ctx)
@@ -346,86 +344,16 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
                                                  : record->created >= state->issued;
 }
 
-/* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
- * It comes through the browser, which by a wrong one could only end its own session. */
-static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
-{
-    bool good = callback->session_state != NULL && sso_is_guid(callback->session_state);
-    return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
-}
-
-/* What a callback is about, beside its answer. */
-typedef struct {
-    const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
-    sso_tokens_t tokens;         /* what Entra gave */
-} outcome_t;
-
-/* Fills answer->record with what the code brings. */
-static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
-                     outcome_t *outcome, sso_answer_t *answer)
-{
-    sso_record_t *record = &answer->record;
-    const sso_authority_view_t *view;
-    sso_tokens_t tokens;
-    sso_idtoken_t token;
-    sso_redeem_t request = {
-        .client_id = site->client_id,
-        .credential = site->credential,
-        .redirect_uri = site->redirect_uri,
-        .scope = site->scope,
-        .code = callback->code,
-        .code_verifier = sso_state_verifier(ctx->pool, state),
-        .correlation_id = answer->correlation_id,
-    };
-    sso_idtoken_rules_t rules = {
-        .client_id = site->client_id,
-        .allowed_tenants = site->allowed_tenants,
-        .any_tenant = site->any_tenant,
-        .skew = site->skew,
-        .nonce = sso_state_nonce(ctx->pool, state),
-    };
-    sso_rc rc = sso_authority_view(ctx, site->authority, &view);
-    if (rc == SSO_OK) {
-        rc = sso_probe_claims(ctx, site, NULL, NULL, &request.claims);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_code_redeem(ctx, site->authority, view->metadata, &request, &tokens);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_idtoken_open(ctx, site->authority, &rules, tokens.id_token, &token);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
-    }
-    if (rc == SSO_OK && *answer->record.sid == '\0') {
-        answer->record.sid = sid_of(ctx, callback);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_wishes_check(ctx, site, &state->wishes, outcome->present, record);
-    }
-    if (rc == SSO_OK) {
-        outcome->tokens = tokens;
-        rc = sso_groups_fill(ctx, site, &token, tokens.access_token, record);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_directory_fill(ctx, site, record);
-    }
-    return rc;
-}
-
 /* The session and its place in time: a new one, or the present one made stronger. */
-static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const outcome_t *outcome,
-                           sso_login_t *login, sso_answer_t *answer)
+static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
+                           const sso_exchange_t *exchange, sso_login_t *login, sso_answer_t *answer)
 {
     if (sso_wishes_strengthen(&state->wishes)) {
         sso_login_count_step(ctx, login, &state->wishes);
     }
-    if (outcome->present != NULL) {
-        sso_session_strengthen(ctx, outcome->present, &answer->record);
-        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, &outcome->tokens, &answer->strengthened);
+    if (exchange->present != NULL) {
+        sso_session_strengthen(ctx, exchange->present, &answer->record);
+        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, &exchange->tokens, &answer->strengthened);
         if (rc != SSO_OK || answer->strengthened) {
             return rc;
         }
@@ -434,7 +362,7 @@ static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_sta
     }
     sso_login_count(ctx, login);
     sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
-    answer->record.renewable = outcome->tokens.refresh_token != NULL;
+    answer->record.renewable = exchange->tokens.refresh_token != NULL;
     return rc;
 }
 
@@ -453,23 +381,23 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     sso_record_t session;
     bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
     /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
-    outcome_t outcome = {.present = has ? &session : NULL};
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, callback, &outcome, answer);
+    sso_exchange_t exchange = {.present = has ? &session : NULL, .correlation_id = answer->correlation_id};
+    sso_rc rc = sso_exchange(ctx, site, state, callback, &exchange, &answer->record);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, state, &outcome, login, answer);
+        rc = make_session(ctx, site, state, &exchange, login, answer);
     }
     if (rc == SSO_OK) {
         rc = write_cookies(ctx, site, request, login, answer);
     }
     /* Last: a session that does not fit into its cookies leaves no row behind. */
     if (rc == SSO_OK && !answer->strengthened) {
-        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens, state->issued);
+        rc = sso_keep_new(ctx, site, &answer->record, &exchange.tokens, state->issued);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */

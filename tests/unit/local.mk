@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
+	tests/unit/test_exchange \
 	tests/unit/test_exposition \
 	tests/unit/test_federated \
 	tests/unit/test_federation \
