@@ -19,6 +19,7 @@
 #include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
+#include "flow/trial.h"
 
 /* The GUID that Entra's log and ours both show for one sign-in. */
 static const char *make_correlation_id(sso_ctx_t *ctx)
@@ -31,10 +32,15 @@ static const char *make_correlation_id(sso_ctx_t *ctx)
     return guid;
 }
 
-/* Our own endpoints are no page to come back to; `login` as a target would go round for ever. */
+/* Our own endpoints are no page to come back to; `login` as a target would go round for ever. But for the one that is a
+ * page. */
 static const char *page_of(const sso_site_t *site, const char *return_path)
 {
     apr_size_t len = strlen(site->path);
+    if (site->trials && strncmp(return_path, site->path, len) == 0 &&
+        strcmp(return_path + len, "/" SSO_TRIAL_PATH) == 0) {
+        return return_path;
+    }
     if (strncmp(return_path, site->path, len) == 0 && strchr("/?", return_path[len]) != NULL) {
         return "/";
     }
@@ -46,11 +52,12 @@ typedef struct {
     const char *return_path;
     unsigned attempts; /* that began by themselves before it; below SSO_MAX_ATTEMPTS */
     sso_wishes_t wishes;
+    bool trial; /* it ends in a report, not in a session */
 } plan_t;
 
 static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const plan_t *plan, sso_state_t *state)
 {
-    state->kind = SSO_STATE_SIGN_IN;
+    state->kind = plan->trial ? SSO_STATE_TRIAL : SSO_STATE_SIGN_IN;
     state->attempts = plan->attempts;
     state->issued = ctx->now;
     state->return_path = plan->return_path;
@@ -92,9 +99,11 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         return rc;
     }
     sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
-    sso_count(ctx, sso_wishes_are_silent(wishes)   ? SSO_COUNT_STARTED_SILENT
-                   : sso_wishes_strengthen(wishes) ? SSO_COUNT_STARTED_STEPUP
-                                                   : SSO_COUNT_STARTED_PLAIN);
+    if (state->kind == SSO_STATE_SIGN_IN) {
+        sso_count(ctx, sso_wishes_are_silent(wishes)   ? SSO_COUNT_STARTED_SILENT
+                       : sso_wishes_strengthen(wishes) ? SSO_COUNT_STARTED_STEPUP
+                                                       : SSO_COUNT_STARTED_PLAIN);
+    }
     return SSO_OK;
 }
 
@@ -228,6 +237,18 @@ void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
         start(ctx, site, request, &plan, ret_answer);
     }
     count_fault(ctx, ret_answer);
+}
+
+void sso_signin_try(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
+                    const sso_wishes_t *wishes, sso_answer_t *ret_answer)
+{
+    plan_t plan = {.return_path = return_path, .wishes = *wishes, .trial = true};
+    begin(ctx, ret_answer);
+    if (is_elsewhere(site, request)) {
+        hop(ctx, site, &plan, ret_answer);
+    } else {
+        start(ctx, site, request, &plan, ret_answer);
+    }
 }
 
 static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *method, sso_answer_t *answer)
@@ -456,12 +477,13 @@ static void call_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (state.kind != SSO_STATE_SIGN_IN) {
+    bool trial = state.kind == SSO_STATE_TRIAL;
+    if (state.kind != SSO_STATE_SIGN_IN && !trial) {
         (void)sso_fail(ctx, SSO_R_STATE_INVALID, "of a sign-out");
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (is_done(ctx, site, request, &state, &present)) {
+    if (!trial && is_done(ctx, site, request, &state, &present)) {
         go_home(ctx, site, &state, &present, ret_answer);
         return;
     }
@@ -476,6 +498,10 @@ static void call_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
         !sso_bytes_equal(login.browser, state.browser, sizeof(login.browser))) {
         (void)sso_fail(ctx, SSO_R_STATE_BROWSER, "attempt %u", state.attempts + 1);
         start_again(ctx, site, request, &state, ret_answer);
+        return;
+    }
+    if (trial) {
+        sso_trial_finish(ctx, site, request, &state, &callback, ret_answer);
         return;
     }
     if (callback.error != NULL && sso_wishes_are_silent(&state.wishes)) {

@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	tests/unit/test_database \
 	tests/unit/test_delta \
 	tests/unit/test_description \
+	tests/unit/test_diagnosis \
 	tests/unit/test_directory \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
@@ -110,6 +111,7 @@ UNIT_TESTS = \
 	tests/unit/test_tenantwatch \
 	tests/unit/test_token \
 	tests/unit/test_touched \
+	tests/unit/test_trial \
 	tests/unit/test_unwritten \
 	tests/unit/test_url \
 	tests/unit/test_value \
