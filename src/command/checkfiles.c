@@ -43,7 +43,7 @@ static void secret_file_check(sso_report_t *report, const sso_description_t *des
     if (stat(path, &st) != 0) {
         sso_report_say(report, SSO_FOUND_FAULT, "file of the secret",
                        apr_psprintf(pool, "install -m 0600 /dev/stdin %s, and type the secret's Value", path), "%s: %s",
-                       path, strerror(errno));
+                       path, sso_errno_text(pool, errno));
         return;
     }
     const char *mend = apr_psprintf(pool, "chown root:root %s; chmod 0600 %s", path, path);

@@ -29,7 +29,8 @@ static void folder_check(sso_report_t *report, const char *folder)
     const char *mend = apr_psprintf(report->pool, "chown root:root %s; chmod 0711 %s", folder, folder);
     if (stat(folder, &st) != 0) {
         sso_report_say(report, SSO_FOUND_FAULT, "state directory",
-                       apr_psprintf(report->pool, "install -d -m 0711 %s", folder), "%s: %s", folder, strerror(errno));
+                       apr_psprintf(report->pool, "install -d -m 0711 %s", folder), "%s: %s", folder,
+                       sso_errno_text(report->pool, errno));
     } else if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         sso_report_say(report, SSO_FOUND_FAULT, "state directory", mend,
                        "others than root may write to %s (user %lu, mode %04o), and so put keys of their own there",

@@ -27,6 +27,8 @@ typedef struct sso_directory_policy_t sso_directory_policy_t;
 typedef struct sso_refreshes_t sso_refreshes_t;
 /* Of flow/form.h. */
 typedef struct sso_form_t sso_form_t;
+/* Of flow/trial.h. */
+typedef struct sso_trial_t sso_trial_t;
 
 /* One protected application: the effective configuration of a virtual host. Immutable while requests run; the authority
  * and the store are of the process. */
@@ -51,6 +53,7 @@ typedef struct {
     const sso_group_policy_t *groups; /* NULL: no groups are kept */
     sso_group_names_t *group_names;   /* of the process */
     sso_session_policy_t session;
+    bool trials;                /* EntraTestPage is on */
     apr_size_t preserve_post;   /* bytes of a form that waits for a sign-in; 0: none does */
     const char *v1_issuer;      /* of access tokens of version 1.0, with {tenantid} */
     sso_memo_t *bearers;        /* access tokens that the process has checked; NULL: none is remembered */
@@ -92,7 +95,8 @@ typedef enum {
     SSO_ANSWER_CONFIRM,  /* page that asks for a click to sign out */
     SSO_ANSWER_GOODBYE,  /* page that says: you are signed out */
     SSO_ANSWER_HEARD,    /* empty 200 that the login host may show in a frame */
-    SSO_ANSWER_FORM      /* page that asks for a click to send a form once more */
+    SSO_ANSWER_FORM,     /* page that asks for a click to send a form once more */
+    SSO_ANSWER_TRIAL     /* report of a test sign-in; with a fault in the context, of one that failed */
 } sso_answer_kind_t;
 
 typedef struct {
@@ -105,8 +109,9 @@ typedef struct {
     const char *allow;           /* for 405 */
     bool signed_in;              /* a session was made or strengthened; record tells whose */
     bool strengthened;
-    const sso_form_t *form; /* with SSO_ANSWER_FORM */
-    bool form_dropped;      /* a form waited, but of another user than the one who signed in */
+    const sso_form_t *form;   /* with SSO_ANSWER_FORM */
+    const sso_trial_t *trial; /* with SSO_ANSWER_TRIAL */
+    bool form_dropped;        /* a form waited, but of another user than the one who signed in */
     sso_record_t record;
     bool asks_everywhere;    /* of a page that asks: about all sessions of the user */
     bool offers_everywhere;  /* there is a user, who may choose that */

@@ -9,18 +9,17 @@
 
 #include "base/bytes.h"
 #include "base/counters.h"
-#include "entra/idtoken.h"
 #include "entra/oauth.h"
 #include "flow/directory.h"
+#include "flow/exchange.h"
 #include "flow/form.h"
-#include "flow/groups.h"
 #include "flow/keep.h"
 #include "flow/probe.h"
 #include "flow/signout.h"
 #include "flow/silent.h"
 #include "flow/state.h"
 #include "flow/stepup.h"
-#include "session/identity.h"
+#include "flow/trial.h"
 
 /* The GUID that Entra's log and ours both show for one sign-in. */
 static const char *make_correlation_id(sso_ctx_t *ctx)
@@ -33,10 +32,15 @@ static const char *make_correlation_id(sso_ctx_t *ctx)
     return guid;
 }
 
-/* Our own endpoints are no page to come back to; `login` as a target would go round for ever. */
+/* Our own endpoints are no page to come back to; `login` as a target would go round for ever. But for the one that is a
+ * page. */
 static const char *page_of(const sso_site_t *site, const char *return_path)
 {
     apr_size_t len = strlen(site->path);
+    if (site->trials && strncmp(return_path, site->path, len) == 0 &&
+        strcmp(return_path + len, "/" SSO_TRIAL_PATH) == 0) {
+        return return_path;
+    }
     if (strncmp(return_path, site->path, len) == 0 && strchr("/?", return_path[len]) != NULL) {
         return "/";
     }
@@ -48,11 +52,12 @@ typedef struct {
     const char *return_path;
     unsigned attempts; /* that began by themselves before it; below SSO_MAX_ATTEMPTS */
     sso_wishes_t wishes;
+    bool trial; /* it ends in a report, not in a session */
 } plan_t;
 
 static sso_rc make_state(sso_ctx_t *ctx, const sso_login_t *login, const plan_t *plan, sso_state_t *state)
 {
-    state->kind = SSO_STATE_SIGN_IN;
+    state->kind = plan->trial ? SSO_STATE_TRIAL : SSO_STATE_SIGN_IN;
     state->attempts = plan->attempts;
     state->issued = ctx->now;
     state->return_path = plan->return_path;
@@ -94,9 +99,11 @@ static sso_rc authorize_location(sso_ctx_t *ctx, const sso_site_t *site, const s
         return rc;
     }
     sso_answer_redirect(answer, sso_authorize_url(ctx->pool, view->metadata, &authorize));
-    sso_count(ctx, sso_wishes_are_silent(wishes)   ? SSO_COUNT_STARTED_SILENT
-                   : sso_wishes_strengthen(wishes) ? SSO_COUNT_STARTED_STEPUP
-                                                   : SSO_COUNT_STARTED_PLAIN);
+    if (state->kind == SSO_STATE_SIGN_IN) {
+        sso_count(ctx, sso_wishes_are_silent(wishes)   ? SSO_COUNT_STARTED_SILENT
+                       : sso_wishes_strengthen(wishes) ? SSO_COUNT_STARTED_STEPUP
+                                                       : SSO_COUNT_STARTED_PLAIN);
+    }
     return SSO_OK;
 }
 
@@ -232,6 +239,18 @@ void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
     count_fault(ctx, ret_answer);
 }
 
+void sso_signin_try(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
+                    const sso_wishes_t *wishes, sso_answer_t *ret_answer)
+{
+    plan_t plan = {.return_path = return_path, .wishes = *wishes, .trial = true};
+    begin(ctx, ret_answer);
+    if (is_elsewhere(site, request)) {
+        hop(ctx, site, &plan, ret_answer);
+    } else {
+        start(ctx, site, request, &plan, ret_answer);
+    }
+}
+
 static bool method_is(sso_ctx_t *ctx, const sso_request_t *request, const char *method, sso_answer_t *answer)
 {
     if (strcmp(request->method, method) == 0) {
@@ -346,86 +365,16 @@ static bool is_done(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t 
                                                  : record->created >= state->issued;
 }
 
-/* Entra's name of the browser session, when the token has no sid (an optional claim): session_state is the same GUID.
- * It comes through the browser, which by a wrong one could only end its own session. */
-static const char *sid_of(sso_ctx_t *ctx, const sso_callback_t *callback)
-{
-    bool good = callback->session_state != NULL && sso_is_guid(callback->session_state);
-    return good ? apr_pstrdup(ctx->pool, callback->session_state) : "";
-}
-
-/* What a callback is about, beside its answer. */
-typedef struct {
-    const sso_record_t *present; /* the session that becomes stronger; NULL: a new one */
-    sso_tokens_t tokens;         /* what Entra gave */
-} outcome_t;
-
-/* Fills answer->record with what the code brings. */
-static sso_rc redeem(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const sso_callback_t *callback,
-                     outcome_t *outcome, sso_answer_t *answer)
-{
-    sso_record_t *record = &answer->record;
-    const sso_authority_view_t *view;
-    sso_tokens_t tokens;
-    sso_idtoken_t token;
-    sso_redeem_t request = {
-        .client_id = site->client_id,
-        .credential = site->credential,
-        .redirect_uri = site->redirect_uri,
-        .scope = site->scope,
-        .code = callback->code,
-        .code_verifier = sso_state_verifier(ctx->pool, state),
-        .correlation_id = answer->correlation_id,
-    };
-    sso_idtoken_rules_t rules = {
-        .client_id = site->client_id,
-        .allowed_tenants = site->allowed_tenants,
-        .any_tenant = site->any_tenant,
-        .skew = site->skew,
-        .nonce = sso_state_nonce(ctx->pool, state),
-    };
-    sso_rc rc = sso_authority_view(ctx, site->authority, &view);
-    if (rc == SSO_OK) {
-        rc = sso_probe_claims(ctx, site, NULL, NULL, &request.claims);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_code_redeem(ctx, site->authority, view->metadata, &request, &tokens);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_idtoken_open(ctx, site->authority, &rules, tokens.id_token, &token);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_identity_fill(ctx, &token, site->claims, &answer->record);
-    }
-    if (rc == SSO_OK && *answer->record.sid == '\0') {
-        answer->record.sid = sid_of(ctx, callback);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_identity_fill_acrs(ctx, &token, site->acrs, record);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_wishes_check(ctx, site, &state->wishes, outcome->present, record);
-    }
-    if (rc == SSO_OK) {
-        outcome->tokens = tokens;
-        rc = sso_groups_fill(ctx, site, &token, tokens.access_token, record);
-    }
-    if (rc == SSO_OK) {
-        rc = sso_directory_fill(ctx, site, record);
-    }
-    return rc;
-}
-
 /* The session and its place in time: a new one, or the present one made stronger. */
-static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state, const outcome_t *outcome,
-                           sso_login_t *login, sso_answer_t *answer)
+static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_state_t *state,
+                           const sso_exchange_t *exchange, sso_login_t *login, sso_answer_t *answer)
 {
     if (sso_wishes_strengthen(&state->wishes)) {
         sso_login_count_step(ctx, login, &state->wishes);
     }
-    if (outcome->present != NULL) {
-        sso_session_strengthen(ctx, outcome->present, &answer->record);
-        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, &outcome->tokens, &answer->strengthened);
+    if (exchange->present != NULL) {
+        sso_session_strengthen(ctx, exchange->present, &answer->record);
+        sso_rc rc = sso_keep_stronger(ctx, site, &answer->record, &exchange->tokens, &answer->strengthened);
         if (rc != SSO_OK || answer->strengthened) {
             return rc;
         }
@@ -434,7 +383,7 @@ static sso_rc make_session(sso_ctx_t *ctx, const sso_site_t *site, const sso_sta
     }
     sso_login_count(ctx, login);
     sso_rc rc = sso_session_start(ctx, &site->session, &answer->record);
-    answer->record.renewable = outcome->tokens.refresh_token != NULL;
+    answer->record.renewable = exchange->tokens.refresh_token != NULL;
     return rc;
 }
 
@@ -453,23 +402,23 @@ static void finish(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *
     sso_record_t session;
     bool has = sso_wishes_strengthen(&state->wishes) && read_session(ctx, site, request, &session);
     /* Without it (signed out, or over, while the browser was away) this is a sign-in like any other. */
-    outcome_t outcome = {.present = has ? &session : NULL};
     answer->correlation_id = make_correlation_id(ctx);
-    sso_rc rc = redeem(ctx, site, state, callback, &outcome, answer);
+    sso_exchange_t exchange = {.present = has ? &session : NULL, .correlation_id = answer->correlation_id};
+    sso_rc rc = sso_exchange(ctx, site, state, callback, &exchange, &answer->record);
     /* A burst of sign-ins at the moment of a key rollover: one more round, and the keys are there. */
     if (rc == SSO_R_TOKEN_GRANT || rc == SSO_R_KEYS_BUSY) {
         start_again(ctx, site, request, state, answer);
         return;
     }
     if (rc == SSO_OK) {
-        rc = make_session(ctx, site, state, &outcome, login, answer);
+        rc = make_session(ctx, site, state, &exchange, login, answer);
     }
     if (rc == SSO_OK) {
         rc = write_cookies(ctx, site, request, login, answer);
     }
     /* Last: a session that does not fit into its cookies leaves no row behind. */
     if (rc == SSO_OK && !answer->strengthened) {
-        rc = sso_keep_new(ctx, site, &answer->record, &outcome.tokens, state->issued);
+        rc = sso_keep_new(ctx, site, &answer->record, &exchange.tokens, state->issued);
     }
     if (rc != SSO_OK) {
         /* No half of a session may go out with an error. */
@@ -528,12 +477,13 @@ static void call_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (state.kind != SSO_STATE_SIGN_IN) {
+    bool trial = state.kind == SSO_STATE_TRIAL;
+    if (state.kind != SSO_STATE_SIGN_IN && !trial) {
         (void)sso_fail(ctx, SSO_R_STATE_INVALID, "of a sign-out");
         sso_answer_fault(ret_answer, "/");
         return;
     }
-    if (is_done(ctx, site, request, &state, &present)) {
+    if (!trial && is_done(ctx, site, request, &state, &present)) {
         go_home(ctx, site, &state, &present, ret_answer);
         return;
     }
@@ -548,6 +498,10 @@ static void call_back(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_
         !sso_bytes_equal(login.browser, state.browser, sizeof(login.browser))) {
         (void)sso_fail(ctx, SSO_R_STATE_BROWSER, "attempt %u", state.attempts + 1);
         start_again(ctx, site, request, &state, ret_answer);
+        return;
+    }
+    if (trial) {
+        sso_trial_finish(ctx, site, request, &state, &callback, ret_answer);
         return;
     }
     if (callback.error != NULL && sso_wishes_are_silent(&state.wishes)) {

@@ -11,6 +11,10 @@
 void sso_signin_start(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
                       const sso_wishes_t *wishes, sso_answer_t *ret_answer);
 
+/* The same for a sign-in that ends in a report (flow/trial.h). */
+void sso_signin_try(sso_ctx_t *ctx, const sso_site_t *site, const sso_request_t *request, const char *return_path,
+                    const sso_wishes_t *wishes, sso_answer_t *ret_answer);
+
 /* The `login` endpoint: GET login?rd=/path, with acr=ID (one of site->acrs) and max_age=SECONDS where they are wished
  * for. hop=1 tells that the browser was sent here from another host already; `wishes`, sealed, what it wished for
  * there. */

@@ -78,7 +78,8 @@ static void read_wishes(sso_reader_t *r, sso_wishes_t *wishes)
 
 static bool is_kind(unsigned kind)
 {
-    return kind == SSO_STATE_SIGN_IN || kind == SSO_STATE_SIGN_OUT || kind == SSO_STATE_WISHES;
+    return kind == SSO_STATE_SIGN_IN || kind == SSO_STATE_SIGN_OUT || kind == SSO_STATE_TRIAL ||
+           kind == SSO_STATE_WISHES;
 }
 
 sso_rc sso_state_open(sso_ctx_t *ctx, const sso_site_t *site, const char *text, sso_state_t *ret_state)

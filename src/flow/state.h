@@ -16,7 +16,12 @@
 #define SSO_MAX_STEPUPS 2
 
 /* The last is no sign-in yet: what one is to ask for, on its way to the public origin. */
-typedef enum { SSO_STATE_SIGN_IN = 1, SSO_STATE_SIGN_OUT = 2, SSO_STATE_WISHES = 10 } sso_state_kind_t;
+typedef enum {
+    SSO_STATE_SIGN_IN = 1,
+    SSO_STATE_SIGN_OUT = 2,
+    SSO_STATE_TRIAL = 3, /* of flow/trial.h */
+    SSO_STATE_WISHES = 10
+} sso_state_kind_t;
 
 typedef struct {
     sso_state_kind_t kind;

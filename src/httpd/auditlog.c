@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "flow/audit.h"
+#include "httpd/endpoints.h"
 #include "httpd/log.h"
 #include "httpd/shared.h"
 
@@ -261,7 +262,7 @@ static bool is_of_form(sso_rc rc)
  * log has the 401. */
 static bool decides(const sso_visit_t *visit, sso_rc rc, sso_audit_action_t *ret_action)
 {
-    if (visit->endpoint != NULL) {
+    if (visit->endpoint != NULL && !sso_endpoint_is_guarded(visit)) {
         *ret_action = SSO_AUDIT_SIGN_IN_REFUSED;
         return (strcmp(visit->endpoint, "callback") == 0 || strcmp(visit->endpoint, "login") == 0) &&
                rc != SSO_R_CALLBACK_METHOD;

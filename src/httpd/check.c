@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "flow/trial.h"
 #include "httpd/site.h"
 #include "httpd/tree.h"
 
@@ -133,6 +134,49 @@ static bool merges_trailers(const server_rec *s, apr_pool_t *pool)
     return true;
 }
 
+/* The section around a directive is <Location "path">. */
+static bool is_in_location(apr_pool_t *pool, const ap_directive_t *directive, const char *path)
+{
+    for (const ap_directive_t *at = directive->parent; at != NULL; at = at->parent) {
+        const char *args = at->args;
+        if (apr_cstr_casecmp(at->directive, "<Location") != 0) {
+            continue;
+        }
+        char *word = apr_pstrdup(pool, ap_getword_conf(pool, &args));
+        apr_size_t len = strlen(word);
+        if (len > 0 && word[len - 1] == '>') {
+            word[len - 1] = '\0';
+        }
+        if (strcmp(word, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* SECURITY: the page shows how the application is set up. A Require that covers it by chance, since it covers
+ * everything, is of all users. */
+static bool opens_test_page(const server_rec *s, const server_rec *main_server, apr_pool_t *pool)
+{
+    const sso_site_t *site = &sso_config_server(s)->site->site;
+    const char *path = apr_pstrcat(pool, site->path, "/" SSO_TRIAL_PATH, NULL);
+    bool found = !site->trials;
+    for (const ap_directive_t *at = ap_conftree; !found && at != NULL; at = sso_tree_next(at)) {
+        const server_rec *other = sso_tree_server(at, main_server);
+        const char *args = at->args;
+        found = apr_cstr_casecmp(at->directive, "Require") == 0 && (other == NULL || other == s) &&
+                apr_cstr_casecmp(ap_getword_conf(pool, &args), "all") != 0 && is_in_location(pool, at, path);
+    }
+    if (!found) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                     "ENTRA2144: EntraTestPage on needs a Require of its own, since the page is for administrators "
+                     "alone; write <Location \"%s\"> with \"AuthType Entra\" and \"Require user ...\" or \"Require "
+                     "entra-role ...\" [in %s]",
+                     path, sso_site_where(pool, s));
+    }
+    return !found;
+}
+
 static bool says_anything(const server_rec *s)
 {
     const sso_server_config_t *config = sso_config_server(s);
@@ -162,6 +206,7 @@ int sso_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
             /* A .htaccess may make use of what is right by chance, so it is judged as well. */
             bool usable = sso_config_server(s)->site != NULL;
             faults += (must || usable) && merges_trailers(s, ptemp) ? 1 : 0;
+            faults += usable && opens_test_page(s, main_server, ptemp) ? 1 : 0;
             any = any || usable;
         }
     }

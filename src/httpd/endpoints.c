@@ -18,6 +18,7 @@
 #include "flow/frontchannel.h"
 #include "flow/signin.h"
 #include "flow/signout.h"
+#include "flow/trial.h"
 #include "httpd/auditlog.h"
 #include "httpd/endings.h"
 #include "httpd/export.h"
@@ -25,6 +26,7 @@
 #include "httpd/log.h"
 #include "httpd/pages.h"
 #include "httpd/provisioning.h"
+#include "httpd/testpage.h"
 
 extern module entra_sso_module;
 APLOG_USE_MODULE(entra_sso);
@@ -50,6 +52,9 @@ static int serve_callback(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, co
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ENTRA2001: signed in: oid %s, tid %s, session %.8s [id %s]",
                       answer.record.oid, answer.record.tid,
                       sso_hex(r->pool, answer.record.id, sizeof(answer.record.id)), answer.correlation_id);
+    }
+    if (answer.kind == SSO_ANSWER_TRIAL) {
+        return sso_testpage_report(r, visit, ctx, &answer);
     }
     sso_audit_signed_in(r, visit, &answer);
     if (answer.ended_cause != NULL) {
@@ -186,6 +191,27 @@ static int serve_federation(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, 
     return sso_tokenendpoint_serve(r, ctx, site, request->method);
 }
 
+/* For the administrator, whom the Require of its own has let in. */
+static int serve_test(request_rec *r, sso_visit_t *visit, sso_ctx_t *ctx, const sso_request_t *request)
+{
+    sso_answer_t answer;
+    if (!visit->site->site.trials) {
+        return refuse_unknown(r, visit, ctx);
+    }
+    if (!sso_testpage_admits(r, visit)) {
+        (void)sso_fail(ctx, SSO_R_TRIAL_OPEN, "nobody asked who it is: %s", sso_printable(r->pool, r->uri));
+        return sso_pages_refuse(r, visit, ctx, "/");
+    }
+    if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
+        return sso_testpage_show(r, visit, ctx);
+    }
+    if (strcmp(request->method, "POST") != 0) {
+        return refuse_method(r, visit, ctx, request, "GET, HEAD, POST");
+    }
+    sso_trial_start(ctx, &visit->site->site, request, sso_testpage_is_other(visit), &answer);
+    return sso_pages_send(r, visit, ctx, &answer);
+}
+
 static const struct {
     const char *path;
     serve_t *serve;
@@ -198,6 +224,7 @@ static const struct {
     {"keys", serve_keys},
     {SSO_TOKENENDPOINT_PATH, serve_federation},
     {"resend", serve_resend},
+    {SSO_TRIAL_PATH, serve_test},
 };
 
 const char *sso_endpoint_of(const sso_site_t *site, const char *path)
@@ -210,6 +237,11 @@ const char *sso_endpoint_of(const sso_site_t *site, const char *path)
         return "";
     }
     return path[len] == '/' ? path + len + 1 : NULL;
+}
+
+bool sso_endpoint_is_guarded(const sso_visit_t *visit)
+{
+    return visit->site->site.trials && strcmp(visit->endpoint, SSO_TRIAL_PATH) == 0;
 }
 
 int sso_endpoint_serve(request_rec *r, sso_visit_t *visit)

@@ -132,7 +132,9 @@ int sso_hook_access_checker_ex(request_rec *r)
          * these were told must not count as said for the others. */
         sso_scrub_subrequest(r, visit->site->scrub);
     }
-    return endpoint_visit(r) == NULL ? DECLINED : OK;
+    /* SECURITY: every endpoint is open to everybody, but for the one that is a page and has a Require. */
+    const sso_visit_t *own = endpoint_visit(r);
+    return own == NULL || sso_endpoint_is_guarded(own) ? DECLINED : OK;
 }
 
 int sso_hook_handler(request_rec *r)

@@ -42,7 +42,14 @@ static const char STYLE[] =
     "var(--ink);outline-offset:2px}"
     "dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem 1rem;margin:1.5rem 0 0;padding-top:1rem;"
     "border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}dd{margin:0;overflow-wrap:anywhere;"
-    "font-family:ui-monospace,monospace}";
+    "font-family:ui-monospace,monospace}"
+    "main.wide{max-width:64rem}h2{margin:2rem 0 .5rem;font-size:1.1rem}table{width:100%;border-collapse:collapse}"
+    "th,td{padding:.3rem .75rem .3rem 0;text-align:left;vertical-align:top;border-top:1px solid var(--line);"
+    "overflow-wrap:anywhere}th{width:16rem;font-weight:400;color:var(--soft)}"
+    "td,code{font-family:ui-monospace,monospace;font-size:.85rem}ul{margin:0;padding:0;list-style:none}"
+    "li{margin:0 0 .6rem;padding:.5rem .75rem;border-left:4px solid var(--line)}li b{margin-right:.5rem}"
+    "li.wrong{border-color:#c62828}li.note{border-color:#b26a00}li.good{border-color:#2e7d32}li small{display:block;"
+    "color:var(--soft)}.wide form{display:inline-block;margin-right:.75rem}";
 
 /* One page of ours, before escaping. */
 typedef struct {
@@ -170,27 +177,40 @@ static void write_details(request_rec *r, const page_t *page)
               "</dd></dl>", NULL);
 }
 
-/* Writes the whole response. DONE keeps httpd from running any handler behind it: nothing can follow our page. */
-static int write_page(request_rec *r, const page_t *page)
+static void write_beginning(request_rec *r, const char *title, const char *form_action, const char *class)
 {
     set_common_headers(r);
-    if (page->form_action != NULL) {
+    if (form_action != NULL) {
         /* Under no-referrer a browser would say "Origin: null" of our own form, which proves nothing. */
-        /* The address of a form that was given back has its id, which is nobody's business. */
-        apr_table_setn(r->err_headers_out, "Referrer-Policy", page->form == NULL ? "same-origin" : "strict-origin");
+        apr_table_setn(r->err_headers_out, "Referrer-Policy", "same-origin");
     }
-    set_page_headers(r, page->form_action == NULL ? "'none'" : page->form_action);
-    r->status = page->status;
+    set_page_headers(r, form_action == NULL ? "'none'" : form_action);
     ap_set_content_type(r, "text/html; charset=utf-8");
     ap_rvputs(r,
               "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
-              escape(r, page->title), "</title><style>", STYLE, "</style></head>\n<body><main><h1>",
-              escape(r, page->title), "</h1><p>", escape(r, page->sentence), "</p><p>", escape(r, page->advice), "</p>",
-              NULL);
+              escape(r, title), "</title><style>", STYLE, "</style></head>\n<body><main", class, "><h1>",
+              escape(r, title), "</h1>", NULL);
+}
+
+static void write_end(request_rec *r)
+{
+    ap_rputs("</main></body></html>\n", r);
+}
+
+/* Writes the whole response. DONE keeps httpd from running any handler behind it: nothing can follow our page. */
+static int write_page(request_rec *r, const page_t *page)
+{
+    r->status = page->status;
+    write_beginning(r, page->title, page->form_action, "");
+    if (page->form != NULL) {
+        /* The address of a form that was given back has its id, which is nobody's business. */
+        apr_table_setn(r->err_headers_out, "Referrer-Policy", "strict-origin");
+    }
+    ap_rvputs(r, "<p>", escape(r, page->sentence), "</p><p>", escape(r, page->advice), "</p>", NULL);
     write_action(r, page);
     write_details(r, page);
-    ap_rputs("</main></body></html>\n", r);
+    write_end(r);
     return DONE;
 }
 
@@ -467,10 +487,27 @@ int sso_pages_send(request_rec *r, const sso_visit_t *visit, sso_ctx_t *ctx, con
         return heard(r, visit);
     case SSO_ANSWER_FORM:
         return give_back(r, visit, answer->form);
+    case SSO_ANSWER_TRIAL: /* httpd/testpage.c has it */
     case SSO_ANSWER_FAULT:
         break;
     }
     return refuse(r, visit, ctx, answer);
+}
+
+void sso_pages_begin(request_rec *r, const sso_visit_t *visit, const char *title)
+{
+    write_beginning(r, title, form_action(r, visit), " class=\"wide\"");
+}
+
+void sso_pages_button(request_rec *r, const char *label, const char *target)
+{
+    write_button(r, label, target);
+}
+
+int sso_pages_end(request_rec *r)
+{
+    write_end(r);
+    return DONE;
 }
 
 int sso_pages_json(request_rec *r, const char *json)

@@ -23,6 +23,12 @@ int sso_pages_deny(request_rec *r, sso_ctx_t *ctx, const char *challenge);
 /* Adds Set-Cookie values (const char *), also to a response that httpd or a backend makes. */
 void sso_pages_set_cookies(request_rec *r, const apr_array_header_t *lines);
 
+/* A page of another file's, in the same style and under the same policy, with buttons that may lead to Entra:
+ * beginning, end (gives DONE), and a button that posts to a path. */
+void sso_pages_begin(request_rec *r, const sso_visit_t *visit, const char *title);
+void sso_pages_button(request_rec *r, const char *label, const char *target);
+int sso_pages_end(request_rec *r);
+
 /* JSON text with status 200, for `session`. Gives DONE. */
 int sso_pages_json(request_rec *r, const char *json);
 /* A key set with status 200, which anybody may keep for five minutes. Gives DONE. */

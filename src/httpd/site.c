@@ -174,6 +174,7 @@ static void fill_origin(draft_t *draft)
     sso_site_t *site = &draft->site->site;
     const sso_value_t *url = get(draft, SSO_SERVER_PUBLIC_URL);
     site->path = get(draft, SSO_SERVER_PATH)->first;
+    site->trials = get(draft, SSO_SERVER_TEST_PAGE)->choice == 1;
     site->origin = url->object;
     if (!url->set) {
         const char *why = "ServerName is not set";

@@ -21,7 +21,8 @@
 
 static sso_rc fail(sso_ctx_t *ctx, const char *path, int err)
 {
-    return sso_fail(ctx, SSO_R_UNWRITTEN_FILE, "%s: %s", sso_printable(ctx->pool, path), strerror(err));
+    return sso_fail(ctx, SSO_R_UNWRITTEN_FILE, "%s: %s", sso_printable(ctx->pool, path),
+                    sso_errno_text(ctx->pool, err));
 }
 
 static const char *entries_print(apr_pool_t *pool, const apr_array_header_t *entries)

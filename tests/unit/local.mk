@@ -28,11 +28,13 @@ UNIT_TESTS = \
 	tests/unit/test_database \
 	tests/unit/test_delta \
 	tests/unit/test_description \
+	tests/unit/test_diagnosis \
 	tests/unit/test_directory \
 	tests/unit/test_ended \
 	tests/unit/test_ending \
 	tests/unit/test_entitle \
 	tests/unit/test_entries \
+	tests/unit/test_exchange \
 	tests/unit/test_exhausted \
 	tests/unit/test_exposition \
 	tests/unit/test_federated \
@@ -112,6 +114,7 @@ UNIT_TESTS = \
 	tests/unit/test_tenantwatch \
 	tests/unit/test_token \
 	tests/unit/test_touched \
+	tests/unit/test_trial \
 	tests/unit/test_unwritten \
 	tests/unit/test_url \
 	tests/unit/test_value \
