@@ -65,6 +65,7 @@ UNIT_TESTS = \
 	tests/unit/test_metadata \
 	tests/unit/test_node \
 	tests/unit/test_oauth \
+	tests/unit/test_opened \
 	tests/unit/test_operation \
 	tests/unit/test_patch \
 	tests/unit/test_people \
