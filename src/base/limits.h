@@ -63,6 +63,8 @@
 #define SSO_COOKIE_CHUNK 3800
 #define SSO_MAX_COOKIE_CHUNKS 4
 #define SSO_MAX_SEALED (SSO_COOKIE_CHUNK * SSO_MAX_COOKIE_CHUNKS)
+/* Bytes of a cookie and its record that a connection remembers. */
+#define SSO_MAX_OPENED 8192
 
 /* Key ring file. */
 #define SSO_MAX_KEYFILE (16 * 1024)

@@ -323,6 +323,11 @@ int sso_keyring_size(const sso_keyring_t *ring)
     return atomic_load_explicit(&ring->live->now, memory_order_acquire)->count;
 }
 
+const void *sso_keyring_moment(sso_ctx_t *ctx, const sso_keyring_t *ring)
+{
+    return ring_now(ctx, ring);
+}
+
 int sso_keyring_signing_keys(sso_ctx_t *ctx, const sso_keyring_t *ring,
                              const sso_signing_key_t *ret_keys[static SSO_MAX_RING_KEYS])
 {

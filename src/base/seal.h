@@ -42,6 +42,9 @@ sso_rc sso_keyring_load(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, sso_
 bool sso_keyring_follow(sso_keyring_t *ring, apr_pool_t *pool, const sso_handoff_t *handoff);
 /* Number of keys. */
 int sso_keyring_size(const sso_keyring_t *ring);
+/* Stands for the keys of this moment: another address after each change of the file, and never one of before. For who
+ * remembers what was opened. */
+const void *sso_keyring_moment(sso_ctx_t *ctx, const sso_keyring_t *ring);
 /* The key pairs that the ring's keys derive for signing assertions, all of one moment: the first signs, all are
  * published. Gives their number. They live with the ring, also when it takes another file. */
 int sso_keyring_signing_keys(sso_ctx_t *ctx, const sso_keyring_t *ring,

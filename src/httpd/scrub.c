@@ -16,6 +16,7 @@
 #define OWN_PREFIX "x_entra_"
 
 struct sso_scrub_t {
+    bool begins[256];         /* bytes that an owned name can begin with, before folding: most headers end here */
     const char *const *names; /* folded, sorted */
     int count;
     apr_size_t longest;
@@ -30,6 +31,14 @@ static char fold(char c)
 static int compare(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void note_first(sso_scrub_t *scrub, const char *folded)
+{
+    for (int byte = 0; byte < 256; byte++) {
+        /* An empty prefix, "*" alone, begins everything. */
+        scrub->begins[byte] = scrub->begins[byte] || *folded == '\0' || fold((char)byte) == *folded;
+    }
 }
 
 const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *names)
@@ -56,6 +65,12 @@ const sso_scrub_t *sso_scrub_make(apr_pool_t *pool, const apr_array_header_t *na
         scrub->longest = len > scrub->longest ? len : scrub->longest;
         scrub->count++;
     }
+    for (int i = 0; i < scrub->count; i++) {
+        note_first(scrub, folded[i]);
+    }
+    for (int i = 0; i < prefixes->nelts; i++) {
+        note_first(scrub, sso_text_at(prefixes, i));
+    }
     qsort(folded, (size_t)scrub->count, sizeof(*folded), compare);
     scrub->names = folded;
     scrub->prefixes = prefixes;
@@ -77,6 +92,9 @@ bool sso_scrub_owns(const sso_scrub_t *scrub, const char *name, apr_size_t len)
 {
     char folded[SSO_MAX_OWNED_NAME + 1];
     const char *key = folded;
+    if (len == 0 || !scrub->begins[(unsigned char)*name]) {
+        return false;
+    }
     /* A configured name is never longer, and a prefix much shorter. */
     apr_size_t kept = len < SSO_MAX_OWNED_NAME ? len : SSO_MAX_OWNED_NAME;
     for (apr_size_t i = 0; i < kept; i++) {

@@ -38,13 +38,13 @@ static void leave_token(sso_visit_t *visit)
 sso_rc sso_bearer_judge(request_rec *r, sso_ctx_t *ctx, sso_visit_t *visit, bool *ret_bearer)
 {
     const sso_audiences_t *audiences = audiences_of(r);
-    const char *header = apr_table_get(r->headers_in, "Authorization");
     const char *token = NULL;
     *ret_bearer = false;
     if (audiences == NULL) {
         leave_token(visit);
         return SSO_OK;
     }
+    const char *header = apr_table_get(r->headers_in, "Authorization");
     /* SECURITY: a header that was taken off for the application still says who asked, and still keeps the cookie out.
      */
     header = header == NULL ? visit->authorization : header;

@@ -14,6 +14,7 @@
 #include "flow/refresh.h"
 #include "flow/renewals.h"
 #include "httpd/auditlog.h"
+#include "httpd/keepalive.h"
 #include "httpd/log.h"
 
 extern module entra_sso_module;
@@ -110,7 +111,9 @@ bool sso_visit_has_session(request_rec *r, sso_visit_t *visit)
         sso_log_ctx_init(&ctx, r);
         ctx.pool = sso_visit_pool(r);
         const sso_site_t *site = &visit->site->site;
-        bool opened = sso_session_open(&ctx, &site->session, &visit->cookies, &visit->record) == SSO_OK &&
+        /* A stream of HTTP/2 is a connection of its own, of one request, for which nothing is worth remembering. */
+        sso_opened_t *place = r->connection->master == NULL ? &sso_keepalive_get(r->connection)->opened : NULL;
+        bool opened = sso_session_reopen(&ctx, &site->session, &visit->cookies, place, &visit->record) == SSO_OK &&
                       check_tenant(&ctx, site, visit->record.tid) == SSO_OK;
         if (opened) {
             renew(&ctx, site, visit);

@@ -10,6 +10,7 @@
 
 #define SESSION_NAME "Entra-Session"
 #define LOGIN_NAME "Entra-Login"
+#define DASH_AT 5 /* in both, and far rarer than their letters */
 
 void sso_cookie_policy_init(apr_pool_t *pool, bool https, const char *domain, sso_cookie_policy_t *ret_policy)
 {
@@ -37,8 +38,9 @@ static bool next_pair(const char **at, pair_t *pair)
     if (*p == '\0') {
         return false;
     }
+    const char *semicolon = strchr(p, ';');
     pair->begin = p;
-    pair->end = p + strcspn(p, ";");
+    pair->end = semicolon != NULL ? semicolon : p + strlen(p);
     *at = pair->end;
     while (pair->end > pair->begin && (pair->end[-1] == ' ' || pair->end[-1] == '\t')) {
         pair->end--;
@@ -51,11 +53,14 @@ static bool next_pair(const char **at, pair_t *pair)
 
 /* SECURITY: by substring and without regard to case or prefix, so that neither two Cookie lines that httpd joined with
  * a comma nor a cookie of a sibling application can carry one of ours to the backend. */
-static bool is_ours(const pair_t *pair)
+static bool holds_ours(const pair_t *pair)
 {
-    for (const char *p = pair->begin; p < pair->end; p++) {
-        if ((*p == 'E' || *p == 'e') && (strncasecmp(p, SESSION_NAME, sizeof(SESSION_NAME) - 1) == 0 ||
-                                         strncasecmp(p, LOGIN_NAME, sizeof(LOGIN_NAME) - 1) == 0)) {
+    const char *p = pair->begin;
+    while ((p = memchr(p, '-', (apr_size_t)(pair->end - p))) != NULL) {
+        const char *name = p - DASH_AT;
+        p++;
+        if (name >= pair->begin && (strncasecmp(name, SESSION_NAME, sizeof(SESSION_NAME) - 1) == 0 ||
+                                    strncasecmp(name, LOGIN_NAME, sizeof(LOGIN_NAME) - 1) == 0)) {
             return true;
         }
     }
@@ -65,8 +70,8 @@ static bool is_ours(const pair_t *pair)
 /* The chunk number that a pair's name says: 0 for the bare name, 1.. for name-1.., else -1. */
 static int chunk_of(const pair_t *pair, const char *name)
 {
-    apr_size_t len = strlen(name);
     apr_size_t have = (apr_size_t)(pair->name_end - pair->begin);
+    apr_size_t len = *pair->begin == *name ? strlen(name) : SIZE_MAX; /* most cookies are others' */
     if (have < len || strncmp(pair->begin, name, len) != 0) {
         return -1;
     }
@@ -140,20 +145,19 @@ static char *keep_pair(char *rest, char *end, const pair_t *pair)
     return end + len;
 }
 
-static const char *without_ours(apr_pool_t *pool, const char *header)
+/* Takes a pair that is the module's own, or has its name. The first of a name counts. */
+static bool take_pair(apr_pool_t *pool, const sso_cookie_policy_t *policy, const pair_t *pair, pair_t *parts,
+                      sso_cookies_t *cookies)
 {
-    /* A pair is written with at most the two bytes that stood before it, and one more for a lone ';'. */
-    char *rest = apr_palloc(pool, 2 * strlen(header) + 2);
-    char *end = rest;
-    const char *at = header;
-    pair_t pair;
-    while (next_pair(&at, &pair)) {
-        if (!is_ours(&pair)) {
-            end = keep_pair(rest, end, &pair);
-        }
+    int chunk = chunk_of(pair, policy->session);
+    bool login = chunk < 0 && chunk_of(pair, policy->login) == 0;
+    if (chunk >= 0 && pair->value != NULL && parts[chunk].value == NULL) {
+        parts[chunk] = *pair;
+        cookies->session_parts |= 1u << chunk;
+    } else if (login && pair->value != NULL && cookies->login == NULL) {
+        cookies->login = apr_pstrmemdup(pool, pair->value, (apr_size_t)(pair->end - pair->value));
     }
-    *end = '\0';
-    return end == rest ? NULL : rest;
+    return chunk >= 0 || login || holds_ours(pair);
 }
 
 void sso_cookie_read(apr_pool_t *pool, const sso_cookie_policy_t *policy, const char *header,
@@ -166,28 +170,23 @@ void sso_cookie_read(apr_pool_t *pool, const sso_cookie_policy_t *policy, const 
     if (header == NULL) {
         return;
     }
+    /* A pair is written with at most the two bytes that stood before it, and one more for a lone ';'. */
+    char *rest = apr_palloc(pool, 2 * strlen(header) + 2);
+    char *end = rest;
     bool any = false;
     const char *at = header;
     pair_t pair;
     while (next_pair(&at, &pair)) {
-        if (!is_ours(&pair)) {
-            continue;
-        }
-        any = true;
-        int chunk = chunk_of(&pair, policy->session);
-        if (pair.value == NULL) {
-            continue;
-        }
-        if (chunk >= 0 && parts[chunk].value == NULL) {
-            parts[chunk] = pair;
-            ret_cookies->session_parts |= 1u << chunk;
-        } else if (chunk_of(&pair, policy->login) == 0 && ret_cookies->login == NULL) {
-            ret_cookies->login = apr_pstrmemdup(pool, pair.value, (apr_size_t)(pair.end - pair.value));
+        if (take_pair(pool, policy, &pair, parts, ret_cookies)) {
+            any = true;
+        } else {
+            end = keep_pair(rest, end, &pair);
         }
     }
     join_session(pool, parts, ret_cookies);
     if (any) {
-        ret_cookies->rest = without_ours(pool, header);
+        *end = '\0';
+        ret_cookies->rest = end == rest ? NULL : rest;
     }
 }
 

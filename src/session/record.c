@@ -156,20 +156,20 @@ static void write_id(sso_writer_t *w, const char *text)
     }
 }
 
-/* apr_uuid_format goes through sprintf, which is too slow for every request. */
+/* apr_uuid_format goes through sprintf, which is too slow here. */
 static const char *print_guid(apr_pool_t *pool, const unsigned char *bytes)
 {
-    static const unsigned char groups[] = {8, 4, 4, 4, 12};
-    const char *hex = sso_hex(pool, bytes, sizeof(apr_uuid_t));
+    static const char digits[] = "0123456789abcdef";
     char *text = apr_palloc(pool, APR_UUID_FORMATTED_LENGTH + 1);
     char *end = text;
-    for (size_t i = 0; i < sizeof(groups); i++) {
-        memcpy(end, hex, groups[i]);
-        hex += groups[i];
-        end += groups[i];
-        *end++ = '-';
+    for (size_t i = 0; i < sizeof(apr_uuid_t); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *end++ = '-';
+        }
+        *end++ = digits[bytes[i] >> 4];
+        *end++ = digits[bytes[i] & 0x0f];
     }
-    end[-1] = '\0';
+    *end = '\0';
     return text;
 }
 
@@ -296,6 +296,54 @@ sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t l
     }
     *ret_record = record;
     return SSO_OK;
+}
+
+apr_size_t sso_record_room(const sso_record_t *record)
+{
+    const char *const texts[] = {record->sid,  record->tid,   record->oid,       record->username,
+                                 record->name, record->email, record->login_hint};
+    apr_size_t room = record->roles.len + record->groups.len + record->acrs.len + record->claims.len;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        room += strlen(texts[i]) + 1;
+    }
+    return room;
+}
+
+static const char *copy_text(unsigned char **end, const char *text)
+{
+    apr_size_t size = strlen(text) + 1;
+    char *copy = memcpy(*end, text, size);
+    *end += size;
+    return copy;
+}
+
+static sso_list_t copy_list(unsigned char **end, const sso_list_t *list)
+{
+    sso_list_t copy = *list;
+    copy.data = *end;
+    /* memcpy must not see NULL, even for 0 bytes. */
+    if (list->len > 0) {
+        memcpy(*end, list->data, list->len);
+        *end += list->len;
+    }
+    return copy;
+}
+
+void sso_record_copy(const sso_record_t *record, void *room, sso_record_t *ret_copy)
+{
+    unsigned char *end = room;
+    *ret_copy = *record;
+    ret_copy->sid = copy_text(&end, record->sid);
+    ret_copy->tid = copy_text(&end, record->tid);
+    ret_copy->oid = copy_text(&end, record->oid);
+    ret_copy->username = copy_text(&end, record->username);
+    ret_copy->name = copy_text(&end, record->name);
+    ret_copy->email = copy_text(&end, record->email);
+    ret_copy->login_hint = copy_text(&end, record->login_hint);
+    ret_copy->roles = copy_list(&end, &record->roles);
+    ret_copy->groups = copy_list(&end, &record->groups);
+    ret_copy->acrs = copy_list(&end, &record->acrs);
+    ret_copy->claims = copy_list(&end, &record->claims);
 }
 
 sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,

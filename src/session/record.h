@@ -64,6 +64,11 @@ sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t ma
 sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t len,
                          sso_record_t *ret_record) SSO_MUST_USE;
 
+/* Bytes of all that a record points to. */
+apr_size_t sso_record_room(const sso_record_t *record);
+/* A copy whose texts and lists lie in room, of so many bytes: it outlives what record points to. */
+void sso_record_copy(const sso_record_t *record, void *room, sso_record_t *ret_copy);
+
 /* The time rules at ctx->now. max_age shortens what the record says, never lengthens it; idle 0 is off; a record up to
  * skew in the future is another node's clock. Errors: SSO_R_SESSION_OVER, _IDLE, _FUTURE. */
 sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,

@@ -21,11 +21,31 @@ static sso_rc unseal(sso_ctx_t *ctx, const sso_session_policy_t *policy, const s
     return rc == SSO_OK ? sso_record_unpack(ctx, data, len, ret_record) : rc;
 }
 
+/* The same, remembered. */
+static sso_rc recall(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                     sso_opened_t *opened, sso_record_t *ret_record)
+{
+    if (opened == NULL || cookies->session == NULL) {
+        return unseal(ctx, policy, cookies, ret_record);
+    }
+    /* SECURITY: named before anything is opened, so that what was opened with a key that is retired meanwhile is not
+     * found again. */
+    const void *keys = sso_keyring_moment(ctx, policy->keyring);
+    if (sso_opened_get(opened, ctx, policy, keys, cookies->session, cookies->session_len, ret_record)) {
+        return SSO_OK;
+    }
+    sso_rc rc = unseal(ctx, policy, cookies, ret_record);
+    if (rc == SSO_OK) {
+        sso_opened_set(opened, policy, keys, cookies->session, cookies->session_len, ret_record);
+    }
+    return rc;
+}
+
 static sso_rc read_record(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
-                          apr_interval_time_t idle, sso_record_t *ret_record)
+                          sso_opened_t *opened, apr_interval_time_t idle, sso_record_t *ret_record)
 {
     sso_record_t record;
-    sso_rc rc = unseal(ctx, policy, cookies, &record);
+    sso_rc rc = recall(ctx, policy, cookies, opened, &record);
     if (rc == SSO_OK) {
         rc = sso_record_check(ctx, &record, policy->max_age, idle, policy->skew);
     }
@@ -59,11 +79,11 @@ static sso_rc check_ended(sso_ctx_t *ctx, const sso_session_policy_t *policy, co
     return ended ? sso_fail(ctx, SSO_R_SESSION_ENDED, "by the database") : SSO_OK;
 }
 
-sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
-                        sso_record_t *ret_record)
+sso_rc sso_session_reopen(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                          sso_opened_t *opened, sso_record_t *ret_record)
 {
     sso_record_t record;
-    sso_rc rc = read_record(ctx, policy, cookies, policy->idle, &record);
+    sso_rc rc = read_record(ctx, policy, cookies, opened, policy->idle, &record);
     if (rc == SSO_OK) {
         rc = check_ended(ctx, policy, &record);
     }
@@ -73,10 +93,16 @@ sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, cons
     return rc;
 }
 
+sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                        sso_record_t *ret_record)
+{
+    return sso_session_reopen(ctx, policy, cookies, NULL, ret_record);
+}
+
 sso_rc sso_session_read(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record)
 {
-    return read_record(ctx, policy, cookies, 0, ret_record);
+    return read_record(ctx, policy, cookies, NULL, 0, ret_record);
 }
 
 sso_rc sso_session_owner(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,

@@ -5,6 +5,7 @@
 #include "base/seal.h"
 #include "session/cookie.h"
 #include "session/ended.h"
+#include "session/opened.h"
 #include "session/record.h"
 
 /* The session rules of one application. Immutable. */
@@ -26,6 +27,11 @@ typedef struct {
  * SSO_R_ENDED_UNKNOWN (class LATER): there is a session, but nobody can tell now whether it was ended. */
 sso_rc sso_session_open(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
                         sso_record_t *ret_record) SSO_MUST_USE;
+
+/* The same for who asks often: what opened (NULL: nothing) remembers of this very cookie is not opened again. All else
+ * is asked as above: its times, and whether it was ended. */
+sso_rc sso_session_reopen(sso_ctx_t *ctx, const sso_session_policy_t *policy, const sso_cookies_t *cookies,
+                          sso_opened_t *opened, sso_record_t *ret_record) SSO_MUST_USE;
 
 /* The same without asking whether it was ended or was idle: for who ends it, and for nobody else. A copy of the cookie
  * may have been in use meanwhile. */

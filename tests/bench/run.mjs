@@ -71,7 +71,7 @@ function machine() {
 
 const kinds = ['none', 'entra', 'rivalServer', 'rivalClient'];
 const [rounds, seconds, signIns] = ['rounds', 'seconds', 'sign-ins'].map((name) => Number(values[name]));
-const few = Math.max(1, Math.ceil(rounds / 2));
+const few = Math.max(1, Math.floor(rounds / 2));
 const around = { rival: RIVAL, rounds, seconds, say };
 
 const parts = {

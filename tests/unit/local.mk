@@ -69,6 +69,7 @@ UNIT_TESTS = \
 	tests/unit/test_metadata \
 	tests/unit/test_node \
 	tests/unit/test_oauth \
+	tests/unit/test_opened \
 	tests/unit/test_operation \
 	tests/unit/test_patch \
 	tests/unit/test_people \

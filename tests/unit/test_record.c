@@ -121,6 +121,27 @@ static void test_record_with_every_field_comes_back_equal(void **state)
     assert_round_trip(&record);
 }
 
+static void test_record_copy_outlives_what_it_was_copied_from(void **state)
+{
+    (void)state;
+    sso_record_t record = full_record(), unpacked, copy;
+    bytes_t packed = pack(&record);
+    unsigned char *source = apr_pmemdup(unit_pool, packed.data, packed.len);
+    assert_rc(SSO_OK, sso_record_unpack(&unit_ctx, source, packed.len, &unpacked));
+    apr_size_t room = sso_record_room(&unpacked);
+    unsigned char *bytes = apr_palloc(unit_pool, room + 1);
+    bytes[room] = 0x5a;
+    sso_record_copy(&unpacked, bytes, &copy);
+    /* The room is what it takes, and all of it lies there. */
+    assert_int_equal(bytes[room], 0x5a);
+    assert_ptr_equal(copy.claims.data + copy.claims.len, bytes + room);
+    memset(source, 'x', packed.len);
+    memset((char *)(uintptr_t)unpacked.oid, 'x', strlen(unpacked.oid));
+    bytes_t again = pack(&copy);
+    assert_int_equal(again.len, packed.len);
+    assert_memory_equal(again.data, packed.data, packed.len);
+}
+
 static void test_record_with_nothing_optional_comes_back_equal(void **state)
 {
     (void)state;
@@ -827,6 +848,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_test(test_record_with_every_field_comes_back_equal),
+        unit_test(test_record_copy_outlives_what_it_was_copied_from),
         unit_test(test_record_with_nothing_optional_comes_back_equal),
         unit_test(test_record_of_the_largest_size_comes_back_equal),
         unit_test(test_record_one_byte_over_the_bound_is_refused),

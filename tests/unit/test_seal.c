@@ -591,8 +591,11 @@ static void test_keyring_that_follows_takes_each_new_file(void **state)
     assert_true(sso_keyring_follow(ring, unit_pool, handoff));
     const char *by_a = seal_with(ring);
     assert_int_equal(sealer_of(by_a), 0x0a);
+    const void *moment = sso_keyring_moment(&unit_ctx, ring);
+    assert_ptr_equal(sso_keyring_moment(&unit_ctx, ring), moment);
     /* Added behind: opens, does not seal. */
     give(handoff, LINE_A LINE_B);
+    assert_ptr_not_equal(sso_keyring_moment(&unit_ctx, ring), moment);
     assert_int_equal(sealer_of(seal_with(ring)), 0x0a);
     assert_int_equal(sso_keyring_size(ring), 2);
     const char *by_b = seal_with(ring_make(LINE_B));

@@ -8,6 +8,9 @@
 
 #include "site.h"
 
+/* Two different keys, "1" and "2". */
+#define KEY_LINE(n) "key 0000000" n " " n "AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 2026-11-23T15:00:00Z\n"
+
 /* ---- sessions in a browser ---- */
 
 static sso_record_t user_record(void)
@@ -513,6 +516,91 @@ static void test_session_is_asked_of_the_store_while_the_table_has_no_room(void 
     assert_int_equal(site_session(two, &got), SSO_R_ENDED_UNKNOWN);
 }
 
+/* ---- remembered ---- */
+
+static sso_rc reopen(const site_browser_t *browser, sso_opened_t *opened, sso_record_t *got)
+{
+    sso_rc rc = sso_session_reopen(&unit_ctx, &site_world->site.session, site_cookies(browser), opened, got);
+    sso_fault_clear(&unit_ctx);
+    return rc;
+}
+
+static void test_session_that_is_remembered_is_the_same(void **state)
+{
+    (void)state;
+    sso_opened_t opened = {.pool = unit_pool};
+    sso_record_t record = user_record(), got;
+    const site_browser_t *browser = start_session(&record);
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    /* It was not opened again: what is remembered is given, whatever it is. */
+    opened.record.renewable = true;
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    assert_true(got.renewable);
+    assert_memory_equal(got.id, record.id, sizeof(record.id));
+    assert_string_equal(got.username, record.username);
+    /* Nobody else's is. */
+    sso_record_t other = user_record();
+    const site_browser_t *another = start_session(&other);
+    assert_int_equal(reopen(another, &opened, &got), SSO_OK);
+    assert_memory_equal(got.id, other.id, sizeof(other.id));
+    assert_int_equal(reopen(site_browser(), &opened, &got), SSO_R_SESSION_NONE);
+    site_browser_t *forger = start_session(&other);
+    char *text = apr_pstrdup(unit_pool, cookie_text(forger));
+    text[strlen(text) / 2] = text[strlen(text) / 2] == 'A' ? 'B' : 'A';
+    apr_table_setn(forger->jar, "__Host-Entra-Session", text);
+    assert_int_equal(reopen(forger, &opened, &got), SSO_R_SEAL_TAG);
+    assert_int_equal(reopen(forger, &opened, &got), SSO_R_SEAL_TAG);
+}
+
+static void test_session_that_is_remembered_still_ends(void **state)
+{
+    (void)state;
+    sso_opened_t opened = {.pool = unit_pool};
+    sso_record_t record = user_record(), got;
+    const site_browser_t *browser = start_session(&record);
+    sso_session_policy_t *policy = &site_world->site.session;
+    policy->idle = SITE_HOUR;
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    unit_ctx.now += 2 * SITE_HOUR;
+    assert_int_equal(reopen(browser, &opened, &got), SSO_R_SESSION_IDLE);
+    policy->idle = 0;
+    policy->freshness.revalidate = policy->freshness.grace = 30 * SITE_MINUTE;
+    assert_int_equal(reopen(browser, &opened, &got), SSO_R_SESSION_STALE);
+    policy->freshness.revalidate = 0;
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    assert_true(sso_ended_add(site_world->site.ended, record.id, record.ends, false, unit_ctx.now));
+    assert_int_equal(reopen(browser, &opened, &got), SSO_R_SESSION_ENDED);
+    unit_ctx.now += 7 * SITE_HOUR;
+    assert_int_equal(reopen(browser, &opened, &got), SSO_R_SESSION_OVER);
+}
+
+static void test_session_that_is_remembered_goes_with_its_key_and_its_application(void **state)
+{
+    (void)state;
+    sso_opened_t opened = {.pool = unit_pool};
+    sso_record_t record = user_record(), got;
+    sso_session_policy_t *policy = &site_world->site.session;
+    sso_handoff_t *handoff = apr_pcalloc(unit_pool, sso_handoff_size());
+    sso_keyring_t *ring;
+    assert_rc(SSO_OK, sso_keyring_parse(&unit_ctx, unit_pool, KEY_LINE("1"), "test", &ring));
+    assert_true(sso_keyring_follow(ring, unit_pool, handoff));
+    policy->keyring = ring;
+    const site_browser_t *browser = start_session(&record);
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    /* Another application of the same server, on the same connection. */
+    sso_session_policy_t other = *policy;
+    other.binding[0] ^= 1;
+    assert_rc(SSO_R_SEAL_TAG, sso_session_reopen(&unit_ctx, &other, site_cookies(browser), &opened, &got));
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    /* A key is added in front, and the old one still opens. */
+    static const char both[] = KEY_LINE("2") KEY_LINE("1"), second[] = KEY_LINE("2");
+    assert_true(sso_handoff_give(handoff, both, strlen(both)));
+    assert_int_equal(reopen(browser, &opened, &got), SSO_OK);
+    /* SECURITY: retired, it opens nothing, though it did a moment ago. */
+    assert_true(sso_handoff_give(handoff, second, strlen(second)));
+    assert_int_equal(reopen(browser, &opened, &got), SSO_R_SEAL_KEY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +629,9 @@ int main(void)
         site_test(test_session_that_was_ended_is_refused_and_another_is_not),
         site_test(test_session_before_the_first_filling_is_for_later),
         site_test(test_session_is_asked_of_the_store_while_the_table_has_no_room),
+        site_test(test_session_that_is_remembered_is_the_same),
+        site_test(test_session_that_is_remembered_still_ends),
+        site_test(test_session_that_is_remembered_goes_with_its_key_and_its_application),
     };
     return site_run(tests);
 }
