@@ -447,6 +447,26 @@ describe('the audit log of the directory', { skip: missing || noCommand }, () =>
     await scim.send('DELETE', `/Users/${user.id}`);
   });
 
+  test('a session whose user the directory does not know any more', async () => {
+    const other = await start({ directives: { EntraSCIM: 'on', EntraSCIMRequired: 'on', EntraSCIMMatch: 'upn' } });
+    other.httpd.allow(/ENTRA1640/);
+    const service = new Scim(other, makeToken(other));
+    const user = await service.user({ userName: ada.upn });
+    const browser = await other.signedIn();
+    const { 'session.id': id } = logOf(other).at(-1);
+    await service.patch(`/Users/${user.id}`, { op: 'replace', path: 'userName', value: 'somebody.else@contoso.example' });
+    const event = await until(() => `the end: ${other.httpd.read(LOG).slice(-2000)}`, async () => {
+      await browser.navigate(other.at('/page.html'), { follow: false });
+      return logOf(other).find((one) => one['event.action'] === 'session-ended');
+    });
+    assert.equal(event['session.id'], id);
+    assert.equal(event['event.code'], 'ENTRA1640');
+    assert.equal(event['entra.actor'], 'the directory');
+    assertUser(event);
+    assert.equal(logOf(other).filter((one) => one['event.action'] === 'session-ended').length, 1);
+    await other.stop();
+  });
+
   test('several changes in one bulk request', async () => {
     const events = await eventsOf(site, () => scim.send('POST', '/Bulk', { schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
       Operations: ['b1', 'b2', 'b3'].map((name) => ({ method: 'POST', path: '/Users', bulkId: name, data: { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName: `${name}@contoso.example` } })) }), 3);
