@@ -102,29 +102,55 @@ const sso_list_t *sso_export_roles(request_rec *r, sso_visit_t *visit)
     return &visit->roles;
 }
 
-static void set_pair(request_rec *r, bool headers, const char *header, const char *variable, const char *value)
+/* A table and how names come into it. */
+typedef struct {
+    apr_table_t *table; /* NULL: none */
+    void (*put)(apr_table_t *table, const char *name, const char *value);
+} target_t;
+
+/* Where our own names go. To set one means to look for it among all that begin like it, which is each of ours: where
+ * none is there yet, they are added without a look. */
+static target_t target_of(apr_table_t *table, const char *prefix)
 {
-    if (value == NULL || *value == '\0') {
-        return;
+    const apr_array_header_t *pairs = apr_table_elts(table);
+    const apr_table_entry_t *entry = (const void *)pairs->elts;
+    apr_size_t len = strlen(prefix);
+    target_t target = {table, apr_table_addn};
+    for (int i = 0; i < pairs->nelts; i++) {
+        if (strncasecmp(entry[i].key, prefix, len) == 0) {
+            target.put = apr_table_setn;
+        }
     }
-    if (headers) {
-        apr_table_setn(r->headers_in, header, value);
-    }
-    if (variable != NULL) {
-        apr_table_setn(r->subprocess_env, variable, value);
+    return target;
+}
+
+static void put(const target_t *target, const char *name, const char *value)
+{
+    if (target->table != NULL && value != NULL && *value != '\0') {
+        target->put(target->table, name, value);
     }
 }
 
 static void set_defaults(request_rec *r, const sso_record_t *record, const sso_list_t *roles, bool headers,
                          const char *separator)
 {
-    set_pair(r, headers, "X-Entra-User", NULL, r->user);
-    set_pair(r, headers, "X-Entra-Name", "ENTRA_NAME", record->name);
-    set_pair(r, headers, "X-Entra-Email", "ENTRA_EMAIL", record->email);
-    set_pair(r, headers, "X-Entra-Object-Id", "ENTRA_OID", record->oid);
-    set_pair(r, headers, "X-Entra-Tenant-Id", "ENTRA_TID", record->tid);
-    set_pair(r, headers, "X-Entra-Roles", "ENTRA_ROLES", sso_list_join(r->pool, roles, separator));
-    set_pair(r, headers, "X-Entra-Groups", "ENTRA_GROUPS", sso_list_join(r->pool, &record->groups, separator));
+    const char *joined_roles = sso_list_join(r->pool, roles, separator);
+    const char *joined_groups = sso_list_join(r->pool, &record->groups, separator);
+    const target_t header = headers ? target_of(r->headers_in, "X-Entra-") : (target_t){NULL, NULL};
+    const target_t variable = target_of(r->subprocess_env, "ENTRA_");
+    put(&header, "X-Entra-User", r->user);
+    put(&header, "X-Entra-Name", record->name);
+    put(&header, "X-Entra-Email", record->email);
+    put(&header, "X-Entra-Object-Id", record->oid);
+    put(&header, "X-Entra-Tenant-Id", record->tid);
+    put(&header, "X-Entra-Roles", joined_roles);
+    put(&header, "X-Entra-Groups", joined_groups);
+    put(&variable, "ENTRA_NAME", record->name);
+    put(&variable, "ENTRA_EMAIL", record->email);
+    put(&variable, "ENTRA_OID", record->oid);
+    put(&variable, "ENTRA_TID", record->tid);
+    put(&variable, "ENTRA_ROLES", joined_roles);
+    put(&variable, "ENTRA_GROUPS", joined_groups);
 }
 
 static void set_items(request_rec *r, const sso_value_t *option, const sso_record_t *record, const char *separator,

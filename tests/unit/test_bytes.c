@@ -466,8 +466,8 @@ static void test_query_mutated_never_crashes(void **state)
 static void test_bytes_equal_sees_every_byte(void **state)
 {
     (void)state;
-    unsigned char a[33];
-    unsigned char b[33];
+    unsigned char a[77];
+    unsigned char b[77];
     memset(a, 0x5a, sizeof(a));
     for (size_t i = 0; i < sizeof(a) * 8; i++) {
         memcpy(b, a, sizeof(b));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measured data as the tables of docs/performance.md, which stand there between marks.
 
+import { median } from './load.mjs';
 import { KINDS } from './servers.mjs';
 
 const KIND_NAMES = Object.keys(KINDS);
@@ -35,7 +36,33 @@ function signInRows({ signIns }) {
   ]);
 }
 
+const range = (list) => `${(100 * Math.min(...list)).toFixed(0)} to ${(100 * Math.max(...list)).toFixed(0)} %`;
+
+/** What is promised, and what came out; each row says itself whether it holds. */
+function figureRows({ instructions, throughput, scale, shapes, signIns, bulkhead }) {
+  const counts = instructions.event;
+  const last = scale.sessions.at(-1);
+  const [before, after] = scale.ended;
+  const spent = shapes.map(({ none, entra }) => none.cpu / entra.cpu);
+  const { memory, connections, count } = signIns.entra;
+  const [[early, little], [late, much]] = [memory[0], memory.at(-1)];
+  const held = bulkhead.rounds.map(({ rate, hanging }) => hanging / rate);
+  const row = (what, wanted, got, good) => [what, wanted, got, good ? 'yes' : 'no'];
+  return [
+    row('throughput of a file, event', '97 % of httpd without authentication', percent(throughput.event.file.entra.ratio), throughput.event.file.entra.ratio >= 0.97),
+    row('instructions of a request', '20,000 more', `${thousands(more(counts, 'entra', 'file'))} more`, more(counts, 'entra', 'file') <= 20_000),
+    row('the same, where the cookie has to be opened', '20,000 more', `${thousands(more(counts, 'entra', 'opened'))} more`, more(counts, 'entra', 'opened') <= 20_000),
+    row(`${thousands(last.count)} sessions, against one`, 'no fall', percent(last.ratio), last.ratio >= 0.95),
+    row(`${thousands(after.count)} ended sessions, against none, by processor`, 'no fall', percent(before.cpu / after.cpu), before.cpu / after.cpu >= 0.95),
+    row('processes and threads, by processor against httpd alone', 'no fall', range(spent), Math.max(...spent) - Math.min(...spent) <= 0.05),
+    row('connections to Entra', 'one for each process, not for each sign-in', `${connections} for ${thousands(count)} sign-ins, 8 at once`, connections <= 16),
+    row(`memory of a process, ${thousands(early)} to ${thousands(late)} sign-ins`, 'no growth', `${(little / 1024).toFixed(1)} to ${(much / 1024).toFixed(1)} MiB`, much <= little * 1.1),
+    row('signed-in users while the provider hangs', '95 % of the requests', percent(median(held)), median(held) >= 0.95),
+  ];
+}
+
 const sections = {
+  figures: (data) => table(['Figure', 'Wanted', 'Measured', 'Reached'], figureRows(data)),
   instructions: (data) => table(['MPM', 'httpd', 'File', 'Proxied', 'File, another session than before'], instructionRows(data)),
   throughput: (data) => table(['MPM', 'httpd', 'File: requests a second', 'of httpd alone', 'processor for each', 'Proxied: requests a second', 'of httpd alone', 'processor for each'], throughputRows(data)),
   concurrency: ({ concurrency }) => {
@@ -57,7 +84,8 @@ const sections = {
 /** The page with every part that `data` has put between its marks anew. */
 export function fill(page, data) {
   let text = page;
-  const has = { instructions: data.instructions, throughput: data.throughput, concurrency: data.concurrency, sessions: data.scale, ended: data.scale, shapes: data.shapes, signins: data.signIns, bulkhead: data.bulkhead, machine: data.machine };
+  const all = ['instructions', 'throughput', 'scale', 'shapes', 'signIns', 'bulkhead'].every((name) => data[name]);
+  const has = { figures: all, instructions: data.instructions, throughput: data.throughput, concurrency: data.concurrency, sessions: data.scale, ended: data.scale, shapes: data.shapes, signins: data.signIns, bulkhead: data.bulkhead, machine: data.machine };
   for (const [name, render] of Object.entries(sections)) {
     if (!has[name]) continue;
     const marks = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- end -->)`);
