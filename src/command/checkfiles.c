@@ -4,13 +4,12 @@
 #include "command/checking.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
+#include <apr_user.h>
 
 #include "base/bundle.h"
 #include "base/bytes.h"
@@ -24,14 +23,15 @@
 
 static const char *user_print(apr_pool_t *pool, uid_t uid)
 {
-    const struct passwd *entry = getpwuid(uid);
-    return entry == NULL ? apr_psprintf(pool, "user %lu", (unsigned long)uid) : apr_pstrdup(pool, entry->pw_name);
+    char *name;
+    return apr_uid_name_get(&name, uid, pool) == APR_SUCCESS ? name
+                                                             : apr_psprintf(pool, "user %lu", (unsigned long)uid);
 }
 
 static const char *group_print(apr_pool_t *pool, gid_t gid)
 {
-    const struct group *entry = getgrgid(gid);
-    return entry == NULL ? apr_psprintf(pool, "%lu", (unsigned long)gid) : apr_pstrdup(pool, entry->gr_name);
+    char *name;
+    return apr_gid_name_get(&name, gid, pool) == APR_SUCCESS ? name : apr_psprintf(pool, "%lu", (unsigned long)gid);
 }
 
 /* SECURITY: what httpd's own user can read, a CGI, a PHP page, or whoever breaks into one, can read. httpd needs it as

@@ -50,7 +50,7 @@ static const char *word_next(apr_pool_t *pool, const char **at)
         *at = from;
         return NULL;
     }
-    char quote = *from == '"' || *from == '\'' ? *from++ : '\0';
+    char quote = (char)(*from == '"' || *from == '\'' ? *from++ : '\0');
     char *word = apr_palloc(pool, strlen(from) + 1);
     apr_size_t len = 0;
     while (*from != '\0' && (quote != '\0' ? *from != quote : !apr_isspace(*from))) {

@@ -125,7 +125,7 @@ sso_rc sso_unwritten_read(sso_ctx_t *ctx, sso_ended_t *ended, const char *path, 
     }
     int bad = lines_take(ctx, ended, file, ret_taken);
     bool broken = ferror(file) != 0;
-    fclose(file);
+    (void)fclose(file);
     if (broken) {
         return fail(ctx, path, EIO);
     }
