@@ -7,15 +7,15 @@
 #include "directory/people.h"
 #include "flow/probe.h"
 
-/* When Entra signed this user in, by Entra's clock: a revocation is dated by the same clock, and ours may differ. */
+/* When Entra signed this user in, by Entra's clock: a revocation is dated by the same clock, and ours may differ.
+ * SECURITY: never later than ours by more than the skew, since a revocation would pass by a session that began after
+ * it. */
 static apr_time_t signed_in(const sso_site_t *site, const sso_record_t *record, const sso_tokens_t *tokens)
 {
-    apr_time_t away =
-        tokens->issued > record->created ? tokens->issued - record->created : record->created - tokens->issued;
     if (record->auth_time != 0) {
         return record->auth_time;
     }
-    return tokens->issued != 0 && away <= site->skew ? tokens->issued : record->created;
+    return tokens->issued != 0 && tokens->issued - record->created <= site->skew ? tokens->issued : record->created;
 }
 
 static sso_rc row_fill(sso_ctx_t *ctx, const sso_site_t *site, const sso_record_t *record, const sso_tokens_t *tokens,

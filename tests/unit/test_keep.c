@@ -48,6 +48,34 @@ static void test_keep_new_session_has_a_row(void **state)
     assert_string_equal(token_of(&record), "");
 }
 
+static void test_keep_dates_the_sign_in_by_entra(void **state)
+{
+    (void)state;
+    const apr_interval_time_t skew = site_world->site.skew;
+    const struct {
+        apr_time_t auth_time;
+        apr_time_t issued; /* before now */
+        apr_time_t expected;
+    } rows[] = {{0, 0, SSO_TEST_NOW},
+                {0, skew / 2, SSO_TEST_NOW - skew / 2},
+                {0, -skew / 2, SSO_TEST_NOW + skew / 2},
+                /* Our clock is ahead by far: a revocation of this moment must not pass by. */
+                {0, SITE_HOUR, SSO_TEST_NOW - SITE_HOUR},
+                /* A date that nobody believes makes no session younger. */
+                {0, -SITE_HOUR, SSO_TEST_NOW},
+                {SSO_TEST_NOW - 2 * SITE_HOUR, SITE_HOUR, SSO_TEST_NOW - 2 * SITE_HOUR}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_record_t record = record_of((unsigned char)(i + 1));
+        const sso_tokens_t tokens = {.issued = rows[i].issued == 0 ? 0 : SSO_TEST_NOW - rows[i].issued};
+        sso_stored_t row;
+        bool found;
+        record.auth_time = rows[i].auth_time;
+        assert_rc(SSO_OK, sso_keep_new(&unit_ctx, &site_world->site, &record, &tokens, unit_ctx.now));
+        assert_rc(SSO_OK, sso_store_find(&unit_ctx, site_world->site.store, record.id, &row, &found));
+        assert_int_equal(row.signed_in, rows[i].expected);
+    }
+}
+
 static void test_keep_without_a_store_is_a_fault(void **state)
 {
     (void)state;
@@ -138,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         site_test(test_keep_new_session_has_a_row),
+        site_test(test_keep_dates_the_sign_in_by_entra),
         site_test(test_keep_without_a_store_is_a_fault),
         site_test(test_keep_stronger_takes_the_new_token_and_stops_a_renewal),
         site_test(test_keep_stronger_brings_no_ended_session_back),
