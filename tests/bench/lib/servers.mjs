@@ -94,18 +94,18 @@ OIDCSessionType ${type}
 export const KINDS = {
   none: { label: 'without authentication', lines: () => '', guard: 'Require all granted' },
   entra: { label: 'mod_entra_sso', withModule: true, lines: entraLines, guard: 'AuthType Entra\n    Require valid-user' },
-  rivalServer: { label: 'mod_auth_openidc, server cache', modules: ['auth_basic'], lines: (server, around) => rivalLines(server, around, 'server-cache'), guard: 'AuthType openid-connect\n    Require valid-user' },
-  rivalClient: { label: 'mod_auth_openidc, client cookie', modules: ['auth_basic'], lines: (server, around) => rivalLines(server, around, 'client-cookie'), guard: 'AuthType openid-connect\n    Require valid-user' },
+  rivalServer: { label: 'mod_auth_openidc, server cache', lines: (server, around) => rivalLines(server, around, 'server-cache'), guard: 'AuthType openid-connect\n    Require valid-user' },
+  rivalClient: { label: 'mod_auth_openidc, client cookie', lines: (server, around) => rivalLines(server, around, 'client-cookie'), guard: 'AuthType openid-connect\n    Require valid-user' },
 };
 
 /** A server of one kind. `around`: {provider, backend, rival, lines}; further options go to httpd. */
 export async function startServer(kind, around, options = {}) {
-  const { label, withModule = false, modules = [], lines, guard } = KINDS[kind];
+  const { label, withModule = false, lines, guard } = KINDS[kind];
   const port = await freePort();
   const server = await startHttpd({
     withModule,
     logLevel: 'warn',
-    modules: ['proxy', 'proxy_http', ...modules],
+    modules: ['proxy', 'proxy_http'],
     files: { 'client-secret': { content: `${CLIENT_SECRET}\n`, mode: 0o600 }, 'htdocs/small.txt': KIB, ...(around.provider.ca ? { 'ca.pem': readFileSync(around.provider.ca, 'utf8') } : {}) },
     config: (self) => `
 MaxKeepAliveRequests 0
