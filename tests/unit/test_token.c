@@ -108,6 +108,9 @@ static void test_token_row_that_is_no_row_lets_nobody_in(void **state)
 {
     (void)state;
     static const char *const columns[] = {"expires", "used"};
+    if (database_is_pgsql()) {
+        skip(); /* its columns take numbers alone */
+    }
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
         const char *was = database_sql(apr_psprintf(unit_pool, "SELECT %s FROM entra_scim_token", columns[i]));
         database_sql(apr_psprintf(unit_pool, "UPDATE entra_scim_token SET %s = '9x'", columns[i]));
