@@ -52,6 +52,9 @@ static void test_barred_row_that_is_no_row_is_a_failure(void **state)
 {
     (void)state;
     asking_t asking = {{SERVICE_APP, SERVICE_OID, NULL}, false, -1};
+    if (database_is_pgsql()) {
+        skip(); /* its column takes numbers alone */
+    }
     assert_true(ask(true, SERVICE_APP, SERVICE_OID, NULL) > 0);
     database_sql("UPDATE entra_scim_barred SET at = 'never'");
     assert_rc(SSO_R_STORE_ROW,
