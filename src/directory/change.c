@@ -266,9 +266,8 @@ static sso_rc change_foreign(sso_change_t *change, sso_change_op_t op, const sso
 
 /* ---- members of a group ---- */
 
-static sso_rc add_id(sso_change_t *change, apr_array_header_t *ids, const sso_json_t *item)
+static sso_rc add_id(sso_change_t *change, apr_array_header_t *ids, const char *id)
 {
-    const char *id = sso_json_text(sso_json_type(item) == SSO_JSON_OBJECT ? sso_attribute_member(item, "value") : item);
     if (id == NULL || *id == '\0' || strlen(id) > SSO_MAX_SCIM_ID) {
         return sso_fail(change->ctx, SSO_R_SCIM_VALUE, "a member's value is missing or too long");
     }
@@ -279,13 +278,19 @@ static sso_rc add_id(sso_change_t *change, apr_array_header_t *ids, const sso_js
     return SSO_OK;
 }
 
+static sso_rc add_item(sso_change_t *change, apr_array_header_t *ids, const sso_json_t *item)
+{
+    const sso_json_t *id = sso_json_type(item) == SSO_JSON_OBJECT ? sso_attribute_member(item, "value") : item;
+    return add_id(change, ids, sso_json_text(id));
+}
+
 static sso_rc add_ids(sso_change_t *change, apr_array_header_t *ids, const sso_json_t *value)
 {
     if (sso_json_type(value) != SSO_JSON_ARRAY) {
-        return sso_value_is_empty(value) ? SSO_OK : add_id(change, ids, value);
+        return sso_value_is_empty(value) ? SSO_OK : add_item(change, ids, value);
     }
     for (apr_size_t i = 0; i < sso_json_size(value); i++) {
-        sso_rc rc = add_id(change, ids, sso_json_at(value, i));
+        sso_rc rc = add_item(change, ids, sso_json_at(value, i));
         if (rc != SSO_OK) {
             return rc;
         }
@@ -293,18 +298,21 @@ static sso_rc add_ids(sso_change_t *change, apr_array_header_t *ids, const sso_j
     return SSO_OK;
 }
 
-/* members[value eq "A"], members[value eq "A" or value eq "B"]: the ids; false for every other filter. */
-static bool ids_of_filter(const sso_filter_t *filter, apr_array_header_t *ids)
+/* members[value eq "A"], members[value eq "A" or value eq "B"]: the ids; no other filter. */
+static sso_rc add_filter(sso_change_t *change, apr_array_header_t *ids, const sso_filter_t *filter)
 {
     const sso_filter_t *term = filter->kind == SSO_FILTER_OR ? filter->first : filter;
     for (; term != NULL; term = filter->kind == SSO_FILTER_OR ? term->next : NULL) {
         if (term->kind != SSO_FILTER_TERM || term->op != SSO_OP_EQ || term->literal.text == NULL ||
             strcmp(term->name.sub, "value") != 0) {
-            return false;
+            return sso_fail(change->ctx, SSO_R_SCIM_FILTER, "members are chosen by value eq alone");
         }
-        APR_ARRAY_PUSH(ids, const char *) = term->literal.text;
+        sso_rc rc = add_id(change, ids, term->literal.text);
+        if (rc != SSO_OK) {
+            return rc;
+        }
     }
-    return true;
+    return SSO_OK;
 }
 
 static sso_rc change_members(sso_change_t *change, sso_change_op_t op, const sso_scim_path_t *path,
@@ -312,16 +320,10 @@ static sso_rc change_members(sso_change_t *change, sso_change_op_t op, const sso
 {
     apr_array_header_t *ids = apr_array_make(change->pool, 4, sizeof(const char *));
     sso_members_step_t step = {SSO_MEMBERS_ADD, ids};
-    sso_rc rc = SSO_OK;
     if (path->name.sub != NULL || (path->filter != NULL && op != SSO_CHANGE_REMOVE)) {
         return sso_fail(change->ctx, SSO_R_SCIM_PATH, "members are added and removed as a whole");
     }
-    if (path->filter != NULL && !ids_of_filter(path->filter, ids)) {
-        return sso_fail(change->ctx, SSO_R_SCIM_FILTER, "members are chosen by value eq alone");
-    }
-    if (path->filter == NULL) {
-        rc = add_ids(change, ids, value);
-    }
+    sso_rc rc = path->filter == NULL ? add_ids(change, ids, value) : add_filter(change, ids, path->filter);
     bool all = op == SSO_CHANGE_REMOVE && path->filter == NULL && sso_json_type(value) == SSO_JSON_NULL;
     if (op == SSO_CHANGE_REPLACE || all) {
         step.op = SSO_MEMBERS_REPLACE;

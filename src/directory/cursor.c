@@ -40,7 +40,7 @@ sso_rc sso_cursor_open(sso_ctx_t *ctx, const sso_scim_t *scim, const char *diges
     ret_cursor->created = sso_read_i64(&reader);
     ret_cursor->id = sso_read_text(&reader);
     const char *of = sso_read_text(&reader);
-    if (!sso_reader_done(&reader) || strcmp(of, digest) != 0) {
+    if (!sso_reader_done(&reader) || ret_cursor->issued < 0 || strcmp(of, digest) != 0) {
         return sso_fail(ctx, SSO_R_SCIM_CURSOR, "it is of another question");
     }
     if (ctx->now - ret_cursor->issued > SSO_SCIM_CURSOR_LIFE) {

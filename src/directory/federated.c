@@ -57,7 +57,7 @@ sso_rc sso_federated_check(sso_ctx_t *ctx, const sso_federated_t *federated, con
     uint8_t version = sso_read_u8(&r);
     apr_time_t expires = sso_read_i64(&r);
     const char *subject = sso_read_text(&r);
-    if (!sso_reader_done(&r) || version != TOKEN_VERSION || strcmp(subject, federated->subject) != 0) {
+    if (!sso_reader_done(&r) || version != TOKEN_VERSION || expires < 0 || strcmp(subject, federated->subject) != 0) {
         return sso_fail(ctx, SSO_R_SCIM_TOKEN_UNKNOWN, "a token of scim/token for another service");
     }
     if (ctx->now >= expires) {

@@ -101,6 +101,11 @@ static void test_change_members_are_bounded(void **state)
     begin(SSO_SCIM_GROUP, NULL);
     assert_rc(SSO_OK, apply(SSO_CHANGE_ADD, "members", long_text(SSO_MAX_SCIM_ID)));
     assert_rc(SSO_R_SCIM_VALUE, apply(SSO_CHANGE_ADD, "members", long_text(SSO_MAX_SCIM_ID + 1)));
+    for (int more = 0; more < 2; more++) {
+        const char *id = sso_json_text(long_text(SSO_MAX_SCIM_ID + (apr_size_t)more));
+        assert_rc(more == 0 ? SSO_OK : SSO_R_SCIM_VALUE,
+                  apply(SSO_CHANGE_REMOVE, apr_psprintf(unit_pool, "members[value eq \"%s\"]", id), NULL));
+    }
     assert_json("{}", sso_json_node_view(change.document));
 }
 
