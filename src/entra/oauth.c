@@ -456,6 +456,9 @@ sso_rc sso_app_token(sso_ctx_t *ctx, sso_authority_t *authority, const sso_metad
         rc = sso_fail(ctx, SSO_R_TOKEN_FORMAT, "no access token");
     }
     if (rc == SSO_OK) {
+        /* An application has no user and no session: what an answer says of them is not taken. */
+        tokens.id_token = NULL;
+        tokens.refresh_token = NULL;
         *ret_tokens = tokens;
     }
     return rc;
