@@ -16,13 +16,20 @@ int sso_file_make(const char *path, const char *text)
         return errno;
     }
     size_t len = strlen(text);
-    ssize_t n = write(fd, text, len);
-    int err = n < 0 ? errno : ((size_t)n == len ? 0 : ENOSPC);
+    /* The mode of open() is subject to the umask. */
+    int err = fchmod(fd, S_IRUSR | S_IWUSR) == 0 ? 0 : errno;
+    ssize_t n = err == 0 ? write(fd, text, len) : 0;
+    if (err == 0 && n != (ssize_t)len) {
+        err = n < 0 ? errno : ENOSPC;
+    }
     if (err == 0 && fsync(fd) != 0) {
         err = errno;
     }
     if (close(fd) != 0 && err == 0) {
         err = errno;
+    }
+    if (err != 0) {
+        unlink(path);
     }
     return err;
 }

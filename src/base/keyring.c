@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/file.h"
 #include "base/limits.h"
 
 #define KEY_ID_BYTES 4
@@ -114,53 +115,15 @@ sso_rc sso_keyring_read(sso_ctx_t *ctx, apr_pool_t *pool, const char *path, cons
     return SSO_OK;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return false;
-        }
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-/* The name in path's folder must outlive a power cut as well as the bytes do. What cannot be synced stays as it is. */
-static void folder_sync(apr_pool_t *pool, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *folder = ".";
-    if (slash) {
-        folder = slash == path ? "/" : apr_pstrmemdup(pool, path, (apr_size_t)(slash - path));
-    }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
 /* Writes text to a new file aside and links it to path, which fails when path is there: unlike rename, and unlike
  * making path itself, of which another maker could read a half. Gives 0, or errno. */
 static int file_link_new(const char *aside, const char *path, const char *text)
 {
-    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        return errno;
+    int err = sso_file_make(aside, text);
+    if (err != 0) {
+        return err;
     }
-    int err = 0;
-    if (fchmod(fd, S_IRUSR | S_IWUSR) != 0 || !write_all(fd, text, strlen(text)) || fsync(fd) != 0) {
-        err = errno;
-    }
-    if (close(fd) != 0 && err == 0) {
-        err = errno;
-    }
-    if (err == 0 && link(aside, path) != 0) {
+    if (link(aside, path) != 0) {
         err = errno;
     }
     unlink(aside);
@@ -214,7 +177,8 @@ sso_rc sso_keyring_make(sso_ctx_t *ctx, const char *path, bool *ret_made)
         return sso_fail(ctx, SSO_R_KEYFILE_WRITE, "%s: %s", sso_printable(ctx->pool, path),
                         sso_errno_text(ctx->pool, err));
     }
-    folder_sync(ctx->pool, path);
+    /* What cannot be synced stays as it is. */
+    (void)sso_file_sync_folder(ctx->pool, path);
     *ret_made = err == 0;
     return SSO_OK;
 }

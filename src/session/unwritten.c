@@ -47,12 +47,9 @@ static int replace(apr_pool_t *pool, const char *path, const char *text)
     int err = sso_file_make(aside, text);
     if (err == 0 && rename(aside, path) != 0) {
         err = errno;
-    }
-    if (err != 0) {
         (void)unlink(aside);
-        return err;
     }
-    return sso_file_sync_folder(pool, path);
+    return err == 0 ? sso_file_sync_folder(pool, path) : err;
 }
 
 sso_rc sso_unwritten_save(sso_ctx_t *ctx, sso_ended_t *ended, const char *path)
