@@ -35,6 +35,7 @@ static void fill_database(sso_ctx_t *ctx, const sso_site_t *site, sso_facts_t *f
     sso_tally_keep(ctx, site->store, site->ended, site->app);
     facts->database_up = sso_counters_note(counters, SSO_NOTE_TALLY_FAILED) == 0 && !sso_ended_is_away(site->ended);
     facts->tallied = sso_counters_note(counters, SSO_NOTE_TALLY_READ);
+    facts->known = facts->database_up && facts->tallied != 0;
     facts->sessions = sso_counters_note(counters, SSO_NOTE_TALLY_SESSIONS);
     facts->ended = sso_counters_note(counters, SSO_NOTE_TALLY_ENDED);
     facts->scim = site->scim != NULL;

@@ -17,6 +17,7 @@ typedef struct {
     apr_time_t expires; /* of the certificate; 0: the credential is none */
     bool database_up;   /* as of the last look */
     apr_time_t tallied; /* when the numbers below were read; 0: never */
+    bool known;         /* they were, and the database answers: old ones would read as if all were well */
     int64_t sessions;
     int64_t ended;
     bool scim; /* the next ones say something */

@@ -96,13 +96,12 @@ static value_t moment(apr_time_t when)
     return (value_t){when != 0, when};
 }
 
-/* Numbers of the database are left out while it does not answer: old ones would read as if all were well. */
+/* Numbers of the database are left out while it does not answer. */
 static void fill_database(const sso_facts_t *facts, value_t *values)
 {
-    bool known = facts->database_up && facts->tallied != 0;
-    bool scim = known && facts->scim;
+    bool scim = facts->known && facts->scim;
     values[GAUGE_DATABASE] = (value_t){true, facts->database_up};
-    values[GAUGE_SESSIONS] = (value_t){known, facts->sessions};
+    values[GAUGE_SESSIONS] = (value_t){facts->known, facts->sessions};
     values[GAUGE_ENDED] = (value_t){true, facts->ended};
     values[GAUGE_ENDED_ROOM] = (value_t){true, SSO_ENDED_SLOTS};
     values[GAUGE_USERS] = (value_t){scim, facts->users};

@@ -60,12 +60,12 @@ static void put_counts(const lines_t *lines, const sso_facts_t *facts)
                    sum(facts, SSO_COUNT_SILENT_REFUSED, SSO_COUNT_SILENT_REFUSED));
 }
 
-static void put_scim(const lines_t *lines, const sso_facts_t *facts, bool known)
+static void put_scim(const lines_t *lines, const sso_facts_t *facts)
 {
     if (!facts->scim) {
         return;
     }
-    if (known) {
+    if (facts->known) {
         put_number(lines, ".ScimUsers", facts->users);
         put_number(lines, ".ScimUsersActive", facts->active);
         put_number(lines, ".ScimGroups", facts->groups);
@@ -83,19 +83,18 @@ static void put_scim(const lines_t *lines, const sso_facts_t *facts, bool known)
 static void put_site(request_rec *r, int number, const sso_facts_t *facts)
 {
     const lines_t lines = {r, apr_psprintf(r->pool, "EntraSite%d", number)};
-    bool known = facts->database_up && facts->tallied != 0;
     put_text(&lines, "", facts->label);
     put_text(&lines, ".Tenant", facts->site->authority.tenant);
     put_text(&lines, ".ClientId", facts->site->site.client_id);
     put_number(&lines, ".DatabaseUp", facts->database_up);
-    if (known) {
+    if (facts->known) {
         put_number(&lines, ".Sessions", facts->sessions);
     }
     put_counts(&lines, facts);
     put_number(&lines, ".Keys", facts->keys);
     put_time(&lines, ".KeysFetched", facts->fetched);
     put_time(&lines, ".CredentialExpires", facts->expires);
-    put_scim(&lines, facts, known);
+    put_scim(&lines, facts);
 }
 
 static void put_all(request_rec *r, const apr_array_header_t *facts)

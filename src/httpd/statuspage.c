@@ -113,15 +113,10 @@ static uint64_t sum(const sso_facts_t *facts, sso_count_t first, sso_count_t las
     return sso_counters_sum(facts->site->counters, first, last);
 }
 
-static bool is_known(const sso_facts_t *facts)
-{
-    return facts->database_up && facts->tallied != 0;
-}
-
 static void put_tiles(request_rec *r, const sso_facts_t *facts)
 {
     ap_rputs("<div class=\"tiles\">", r);
-    put_tile(r, is_known(facts) ? number(r, (uint64_t)facts->sessions) : "?", "open sessions");
+    put_tile(r, facts->known ? number(r, (uint64_t)facts->sessions) : "?", "open sessions");
     put_tile(r, number(r, sum(facts, SSO_COUNT_SIGNIN_OK, SSO_COUNT_SIGNIN_STEPUP)), "sign-ins");
     put_tile(r, number(r, sum(facts, SSO_COUNT_SIGNIN_CLIENT, SSO_COUNT_SIGNIN_INTERNAL)), "sign-ins refused");
     put_tile(r, number(r, sum(facts, SSO_COUNT_REFUSED_SESSION, SSO_COUNT_REFUSED_TOKEN)), "requests refused");
@@ -239,7 +234,7 @@ static void put_scim(request_rec *r, const sso_facts_t *facts)
     }
     begin_part(r, "Provisioning (SCIM)");
     ap_rputs("<dl>", r);
-    if (is_known(facts)) {
+    if (facts->known) {
         put_fact(r, "Users",
                  apr_psprintf(r->pool, "%s, %s of them active", number(r, (uint64_t)facts->users),
                               number(r, (uint64_t)facts->active)));
@@ -449,7 +444,7 @@ void sso_statuspage_section(request_rec *r, const apr_array_header_t *facts, con
     for (int i = 0; i < facts->nelts; i++) {
         const sso_facts_t *of = &APR_ARRAY_IDX(facts, i, sso_facts_t);
         ap_rvputs(r, "<dt>", escape(r, of->label), ": ",
-                  is_known(of) ? number(r, (uint64_t)of->sessions) : "unknown number of", " open sessions, ",
+                  of->known ? number(r, (uint64_t)of->sessions) : "unknown number of", " open sessions, ",
                   number(r, sum(of, SSO_COUNT_SIGNIN_OK, SSO_COUNT_SIGNIN_STEPUP)), " sign-ins, ",
                   number(r, sum(of, SSO_COUNT_SIGNIN_CLIENT, SSO_COUNT_SIGNIN_INTERNAL)), " refused; keys fetched ",
                   of->fetched == 0 ? "never" : distance(r, of->fetched), "</dt>\n", NULL);
