@@ -64,13 +64,16 @@ apr_size_t sso_counters_size(void)
 const char *sso_counters_form(apr_pool_t *pool)
 {
     unsigned char digest[SSO_SHA256_BYTES];
-    const char *text = apr_psprintf(pool, "%s%lu ", note_names, (unsigned long)sizeof(sso_counters_t));
+    apr_array_header_t *names = apr_array_make(pool, SSO_RC_COUNT, sizeof(const char *));
+    APR_ARRAY_PUSH(names, const char *) =
+        apr_psprintf(pool, "%s%lu", note_names, (unsigned long)sizeof(sso_counters_t));
     for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        text = apr_pstrcat(pool, text, rows[i].text, " ", NULL);
+        APR_ARRAY_PUSH(names, const char *) = rows[i].text;
     }
     for (int i = 0; i < SSO_RC_COUNT; i++) {
-        text = apr_pstrcat(pool, text, sso_reason((sso_rc)i)->name, " ", NULL);
+        APR_ARRAY_PUSH(names, const char *) = sso_reason((sso_rc)i)->name;
     }
+    const char *text = apr_array_pstrcat(pool, names, ' ');
     sso_sha256(text, strlen(text), digest);
     return apr_pstrcat(pool, "counters ", sso_hex(pool, digest, 8), NULL);
 }
