@@ -13,11 +13,6 @@
 
 #define JSON_HEADER "--headers Content-Type=application/json"
 
-static apr_file_t *out_of(const sso_registering_t *r)
-{
-    return r->command->out;
-}
-
 static const char *quote(const sso_registering_t *r, const char *text)
 {
     return sso_quote_shell(r->command->ctx.pool, text);
@@ -30,7 +25,7 @@ static const char *graph_of(const sso_registering_t *r)
 
 static void head_print(const sso_registering_t *r)
 {
-    apr_file_t *out = out_of(r);
+    apr_file_t *out = r->command->out;
     const sso_wanted_t *wanted = &r->wanted;
     apr_file_printf(out, "# ---- Azure CLI, for a shell: the app registration of %s ----\n",
                     sso_quote_comment(r->command->ctx.pool, wanted->first->origin));
@@ -60,7 +55,7 @@ static void head_print(const sso_registering_t *r)
 
 static void body_print(const sso_registering_t *r)
 {
-    apr_file_t *out = out_of(r);
+    apr_file_t *out = r->command->out;
     apr_file_printf(
         out,
         "\n# Redirect URI (platform Web), front-channel logout, %soptional claims of the ID token. What the "
@@ -77,7 +72,7 @@ static void body_print(const sso_registering_t *r)
 
 static void principal_print(const sso_registering_t *r)
 {
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "\n# The enterprise application. Who is not assigned to it gets no token.\n"
                     "az ad sp show --id \"$APP_ID\" >/dev/null 2>&1 || az ad sp create --id \"$APP_ID\" >/dev/null\n"
                     "SP=$(az ad sp show --id \"$APP_ID\" --query id -o tsv)\n"
@@ -94,11 +89,11 @@ static void principal_print(const sso_registering_t *r)
 static void permission_print(const sso_registering_t *r, const char *list, const char *name, const char *type)
 {
     if (!sso_register_is_plain(name)) {
-        apr_file_printf(out_of(r), "# Look for this one under API permissions: %s\n",
+        apr_file_printf(r->command->out, "# Look for this one under API permissions: %s\n",
                         sso_quote_comment(r->command->ctx.pool, name));
         return;
     }
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "az ad app permission add --id \"$APP_ID\" --api \"$API\" --api-permissions \"$(az ad sp show --id "
                     "\"$API\" --query \"%s[?value=='%s'].id | [0]\" -o tsv)=%s\"\n",
                     list, name, type);
@@ -106,7 +101,7 @@ static void permission_print(const sso_registering_t *r, const char *list, const
 
 static void permissions_print(const sso_registering_t *r)
 {
-    apr_file_t *out = out_of(r);
+    apr_file_t *out = r->command->out;
     apr_file_printf(out, "\n# What sign-ins ask for%s, and consent for everybody.\n",
                     r->wanted.roles->nelts > 0 ? ", and what the application does by itself" : "");
     for (int i = 0; i < r->wanted.apis->nelts; i++) {
@@ -132,12 +127,12 @@ static void secret_print(const sso_registering_t *r)
     const char *path = r->wanted.first->credential.path;
     if (path != NULL) {
         apr_file_printf(
-            out_of(r),
+            r->command->out,
             "\n# A client secret, good for a year, into the file that the configuration names. On the server, "
             "as root.\n(umask 077; %s >%s)\n",
             reset, quote(r, path));
     } else {
-        apr_file_printf(out_of(r),
+        apr_file_printf(r->command->out,
                         "\n# A client secret, good for a year, shown this once. Put it where "
                         "EntraClientSecret takes it from.\n%s\n",
                         reset);
@@ -146,7 +141,7 @@ static void secret_print(const sso_registering_t *r)
 
 static void certificate_print(const sso_registering_t *r)
 {
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "\n# The certificate, without its key.\n"
                     "CERT=$(mktemp)\n"
                     "openssl x509 -in %s -out \"$CERT\"\n"
@@ -172,7 +167,7 @@ static void federated_print(const sso_registering_t *r)
     bool known = r->assertion.issuer != NULL && r->assertion.subject != NULL;
     const char *body = federated_body(r, known ? r->assertion.issuer : "ISSUER-OF-THE-CLUSTER",
                                       known ? r->assertion.subject : "system:serviceaccount:NAMESPACE:ACCOUNT");
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "\n# The assertion of the platform takes the place of a secret. %s\n"
                     "az ad app federated-credential create --id \"$APP_ID\" --parameters %s\n",
                     known ? "Issuer and subject are those of the token that is there now."
@@ -186,7 +181,7 @@ static void identity_print(const sso_registering_t *r)
     const char *issuer = apr_pstrcat(r->command->ctx.pool, r->wanted.first->login_url, "/",
                                      r->tenant == NULL ? "TENANT-ID" : r->tenant, "/v2.0", NULL);
     apr_file_printf(
-        out_of(r),
+        r->command->out,
         "\n# The managed identity takes the place of a secret. The tenant in the issuer is its GUID.\n"
         "PRINCIPAL=$(az ad sp show --id %s --query id -o tsv)\n"
         "az ad app federated-credential create --id \"$APP_ID\" --parameters "
@@ -226,7 +221,7 @@ static void scim_print(const sso_registering_t *r, const sso_description_t *desc
     const char *config = r->command->options.config;
     const char *jobs = apr_pstrcat(pool, graph_of(r), "/servicePrincipals/\"$SCIM\"/synchronization", NULL);
     apr_file_printf(
-        out_of(r),
+        r->command->out,
         "\n# Provisioning of %s: an enterprise application of its own, since a registration for sign-in has "
         "none. Entra needs a minute after the first line.\n"
         "SCIM=$(az rest --method POST --uri %s/applicationTemplates/" SSO_TEMPLATE_APP "/instantiate " JSON_HEADER
@@ -236,7 +231,7 @@ static void scim_print(const sso_registering_t *r, const sso_description_t *desc
         " --body '{\"templateId\":\"'\"$TEMPLATE\"'\"}' --query id -o tsv)\n",
         sso_quote_comment(pool, description->origin), graph_of(r), name_body(r, description), jobs, jobs);
     if (description->scim_federated == NULL) {
-        apr_file_printf(out_of(r),
+        apr_file_printf(r->command->out,
                         "BODY=$(umask 077; mktemp)\n"
                         "printf '{\"value\":[{\"key\":\"BaseAddress\",\"value\":\"%%s\"},{\"key\":\"SecretToken\","
                         "\"value\":\"%%s\"}]}' %s \"$(entra-sso %s%sscim-token new --app %s)\" >\"$BODY\"\n"
@@ -247,7 +242,7 @@ static void scim_print(const sso_registering_t *r, const sso_description_t *desc
                         quote(r, description->origin), jobs);
     }
     apr_file_printf(
-        out_of(r),
+        r->command->out,
         "# Then in the portal: Provisioning > Mappings > Users: map objectId to externalId; Users and groups: "
         "assign. And start it:\n"
         "# az rest --method POST --uri %s/jobs/\"$JOB\"/start\n",
@@ -267,5 +262,5 @@ void sso_register_az(const sso_registering_t *registering)
             scim_print(registering, description);
         }
     }
-    apr_file_printf(out_of(registering), "\n# Last: entra-sso check --online\n\n");
+    apr_file_printf(registering->command->out, "\n# Last: entra-sso check --online\n\n");
 }

@@ -14,11 +14,6 @@
 #define CALL "Invoke-MgGraphRequest -Method "
 #define JSON " -ContentType 'application/json' -Body "
 
-static apr_file_t *out_of(const sso_registering_t *r)
-{
-    return r->command->out;
-}
-
 static const char *quote(const sso_registering_t *r, const char *text)
 {
     return sso_quote_powershell(r->command->ctx.pool, text);
@@ -42,7 +37,7 @@ static const char *create_body(const sso_registering_t *r)
 
 static void head_print(const sso_registering_t *r)
 {
-    apr_file_t *out = out_of(r);
+    apr_file_t *out = r->command->out;
     const sso_wanted_t *wanted = &r->wanted;
     apr_file_printf(out,
                     "# ---- Microsoft Graph PowerShell: the app registration of %s ----\n"
@@ -71,7 +66,7 @@ static void head_print(const sso_registering_t *r)
 
 static void body_print(const sso_registering_t *r)
 {
-    apr_file_t *out = out_of(r);
+    apr_file_t *out = r->command->out;
     apr_file_printf(
         out,
         "\n# Redirect URI (platform Web), front-channel logout, %soptional claims of the ID token. What the "
@@ -88,7 +83,7 @@ static void body_print(const sso_registering_t *r)
 static void principal_print(const sso_registering_t *r)
 {
     apr_file_printf(
-        out_of(r),
+        r->command->out,
         "\n# The enterprise application. Who is not assigned to it gets no token.\n"
         "$found = " CALL "GET -Uri \"$graph/servicePrincipals?`$filter=appId eq '$($app.appId)'\"\n"
         "$sp = if ($found.value) { $found.value[0] } else { " CALL "POST -Uri \"$graph/servicePrincipals\"" JSON
@@ -104,7 +99,7 @@ static void principal_print(const sso_registering_t *r)
 static void permissions_print(const sso_registering_t *r)
 {
     apr_pool_t *pool = r->command->ctx.pool;
-    apr_file_t *out = out_of(r);
+    apr_file_t *out = r->command->out;
     apr_file_printf(out, "\n# What sign-ins ask for%s: consent for everybody.\n",
                     r->wanted.roles->nelts > 0 ? ", and what the application does by itself" : "");
     for (int i = 0; i < r->wanted.apis->nelts; i++) {
@@ -140,7 +135,7 @@ static void permissions_print(const sso_registering_t *r)
 static void secret_print(const sso_registering_t *r)
 {
     const char *path = r->wanted.first->credential.path;
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "\n# A client secret, shown this once. Put it %s%s.\n"
                     "(" CALL "POST -Uri \"$graph/applications/$($app.id)/addPassword\"" JSON
                     "'{\"passwordCredential\":{\"displayName\":\"httpd\"}}').secretText\n",
@@ -153,7 +148,7 @@ static void secret_print(const sso_registering_t *r)
 static void certificate_print(const sso_registering_t *r)
 {
     apr_file_printf(
-        out_of(r),
+        r->command->out,
         "\n# The certificate, without its key, beside those that are registered. Copy it from the server to "
         "here.\n"
         "$certificate = [Security.Cryptography.X509Certificates.X509Certificate2]::new(%s)\n"
@@ -175,7 +170,7 @@ static void federated_print(const sso_registering_t *r)
                              r->tenant == NULL ? "TENANT-ID" : r->tenant, "/v2.0", NULL);
         subject = "OBJECT-ID-OF-THE-IDENTITY";
     }
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "\n# %s takes the place of a secret. %s\n" CALL
                     "POST -Uri \"$graph/applications/$($app.id)/federatedIdentityCredentials\"" JSON
                     "(@{ name = 'httpd'; issuer = %s; subject = %s; audiences = @(%s) } | ConvertTo-Json)\n",
@@ -204,7 +199,7 @@ static void scim_print(const sso_registering_t *r, const sso_description_t *desc
     apr_pool_t *pool = r->command->ctx.pool;
     const char *name = apr_pstrcat(pool, strstr(description->origin, "://") + 3, " provisioning", NULL);
     apr_file_printf(
-        out_of(r),
+        r->command->out,
         "\n# Provisioning of %s: an enterprise application of its own, since a registration for sign-in has "
         "none. Entra needs a minute after the first line.\n"
         "$scim = (" CALL "POST -Uri \"$graph/applicationTemplates/" SSO_TEMPLATE_APP "/instantiate\"" JSON
@@ -215,14 +210,14 @@ static void scim_print(const sso_registering_t *r, const sso_description_t *desc
         sso_quote_comment(pool, description->origin), quote(r, name));
     if (description->scim_federated == NULL) {
         apr_file_printf(
-            out_of(r),
+            r->command->out,
             "# The token is made on the server: entra-sso scim-token new --app %s\n"
             "$token = Read-Host 'SCIM token'\n" CALL "PUT -Uri \"$jobs/secrets\"" JSON
             "(@{ value = @(@{ key = 'BaseAddress'; value = %s }, @{ key = 'SecretToken'; value = $token }) } "
             "| ConvertTo-Json -Depth 5)\n",
             sso_quote_comment(pool, description->origin), quote(r, description->scim_url));
     }
-    apr_file_printf(out_of(r),
+    apr_file_printf(r->command->out,
                     "# Then in the portal: Provisioning > Mappings > Users: map objectId to externalId; Users "
                     "and groups: assign. And start it:\n"
                     "# " CALL "POST -Uri \"$jobs/jobs/$($job.id)/start\"\n");
@@ -241,5 +236,5 @@ void sso_register_powershell(const sso_registering_t *registering)
             scim_print(registering, description);
         }
     }
-    apr_file_printf(out_of(registering), "\n# Last, on the server: entra-sso check --online\n\n");
+    apr_file_printf(registering->command->out, "\n# Last, on the server: entra-sso check --online\n\n");
 }
