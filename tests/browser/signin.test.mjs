@@ -3,27 +3,16 @@
 // Each picture that matters is kept in build/screenshots (or ENTRA_SCREENSHOTS).
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { startEmulator } from '../emulator/server.mjs';
 import { CONTOSO, users } from '../emulator/tenants.mjs';
 import { noClock } from '../e2e/lib/clock.mjs';
-import { missing } from '../e2e/lib/httpd.mjs';
 import { entraLines, startSite } from '../e2e/lib/site.mjs';
 import { startLegacyApp } from '../sample/legacy-app.mjs';
+import { SCREENSHOTS, skip, startChromium } from './chromium.mjs';
 
-const HERE = path.dirname(fileURLToPath(import.meta.url));
-const SCREENSHOTS = process.env.ENTRA_SCREENSHOTS ?? path.resolve(HERE, '../../build/screenshots');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-];
 const PATIENCE = 15_000;
-const skip = missing || (existsSync(CHROMIUM) ? false : `there is no ${CHROMIUM} (set CHROMIUM)`);
 
 const nameOf = (key) => users.find((user) => user.key === key).name;
 
@@ -117,7 +106,6 @@ async function shades(page) {
 
 describe('a person with a browser', { skip }, () => {
   before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
     emu = await startEmulator({});
     app = await startLegacyApp();
     site = await startSite({
@@ -132,7 +120,7 @@ ProxyPass "/" "http://127.0.0.1:${app.port}/"`,
     });
     // Nobody signs in by himself: the page asks.
     await emu.control('auto', { user: null });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    browser = await startChromium();
   });
 
   after(async () => {
@@ -384,10 +372,9 @@ describe('a person who sends a form after the session has ended', { skip: skip |
   let own;
 
   before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
     own = await startSite({ clock: true, directives: { EntraPreservePost: '64k' }, files: { 'htdocs/form.html': FORM } });
     emu = own.emu;
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    browser = await startChromium();
   });
 
   after(async () => {

@@ -2,30 +2,17 @@
 // The status page as an administrator sees it, in a real Chromium: light, dark, narrow, without a breach of its own policy.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
-import { missing } from '../e2e/lib/httpd.mjs';
 import { makeToken, Scim } from '../e2e/lib/scim.mjs';
 import { startSite } from '../e2e/lib/site.mjs';
-
-const HERE = path.dirname(fileURLToPath(import.meta.url));
-const SCREENSHOTS = process.env.ENTRA_SCREENSHOTS ?? path.resolve(HERE, '../../build/screenshots');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-];
-const skip = missing || (existsSync(CHROMIUM) ? false : `there is no ${CHROMIUM} (set CHROMIUM)`);
+import { SCREENSHOTS, skip, startChromium } from './chromium.mjs';
 
 describe('the status page', { skip }, () => {
   let site;
   let browser;
 
   before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
     site = await startSite({
       directives: { EntraSCIM: 'on' },
       extra: '<Location "/-/status">\n    SetHandler entra-status\n    AuthType None\n    Require all granted\n</Location>\n<Location "/refused">\n    Require entra-role Nobody\n</Location>',
@@ -35,7 +22,7 @@ describe('the status page', { skip }, () => {
     site.httpd.allow(/ENTRA2102|AH01631/);
     const ada = await site.signedIn();
     await ada.fetch(site.at('/refused'), { headers: { Accept: 'application/json' } });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    browser = await startChromium();
   });
 
   after(async () => {

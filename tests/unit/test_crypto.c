@@ -22,15 +22,6 @@
 #include "base/bytes.h"
 #include "base/seal.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#endif
-
 #ifndef UNDER_SANITIZER
 static _Thread_local struct {
     bool on;

@@ -159,15 +159,6 @@ static void test_exhausted_random_numbers_refuse_everything(void **state)
 
 /* ---- memory ---- */
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#endif
-
 #ifndef UNDER_SANITIZER
 static struct {
     bool on;

@@ -23,6 +23,16 @@
 #define SSO_TEST_NOW_S 1795446000
 #define SSO_TEST_NOW ((apr_time_t)SSO_TEST_NOW_S * APR_USEC_PER_SEC)
 
+/* They bring an allocator of their own, which no test can put its own before. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER 1
+#endif
+
 #define UNIT_MAYBE_UNUSED __attribute__((unused))
 
 /* unit_process_pool lives as long as the program, unit_pool and unit_ctx as long as one test. */
