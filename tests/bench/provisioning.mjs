@@ -7,20 +7,21 @@
 //   --users N     users, all of them in the first group (default 10000)
 //   --groups N    groups (default 500)
 //   --rate N      SCIM requests a second (default 25)
-//   --seconds N   of each of the four measured spans: without, with, without, with (default 15)
+//   --seconds N   of each of the six measured spans: without, with, and so on (default 15)
 //
-// Needs a build (ENTRA_MODULE names another module).
+// Needs a build (ENTRA_MODULE names another module) and wrk, which tests/bench/setup installs.
 
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { copyOf } from '../e2e/lib/cluster.mjs';
 import { inParallel } from '../e2e/lib/checks.mjs';
-import { Connection } from '../e2e/lib/http.mjs';
 import { missing } from '../e2e/lib/httpd.mjs';
 import { noPostgres, startPostgres } from '../e2e/lib/postgres.mjs';
 import { makeToken, Scim } from '../e2e/lib/scim.mjs';
 import { startSite } from '../e2e/lib/site.mjs';
+import { ASIDE, cookieFile, load, PINNED } from './lib/load.mjs';
 
 const number = (fallback) => ({ type: 'string', default: String(fallback) });
 const { values } = parseArgs({ options: { database: { type: 'string', default: 'sqlite' }, users: number(10_000), groups: number(500), rate: number(25), seconds: number(15) } });
@@ -85,23 +86,9 @@ async function provision({ scim, users, groups }, state) {
   await Promise.all(waiting);
 }
 
-/** Signed-in users who ask without a pause for SECONDS: requests a second. */
-async function browse(site, cookie) {
-  const end = Date.now() + SECONDS * 1000;
-  let answered = 0;
-  await inParallel(numbered(AT_ONCE), AT_ONCE, async () => {
-    let connection = null;
-    while (Date.now() < end) {
-      connection ??= await Connection.open(site.httpd.port);
-      const { status, keepAlive } = await connection.request({ path: '/page.html', host: 'app.test', headers: { Cookie: cookie, Accept: 'application/json' }, close: false });
-      if (status !== 200) throw new Error(`a user who is signed in got ${status}`);
-      answered += 1;
-      if (!keepAlive) { connection.close(); connection = null; }
-    }
-    connection?.close();
-  });
-  return answered / SECONDS;
-}
+/** Signed-in users who ask without a pause for SECONDS: requests a second. From a process of their own: in this one, what the directory is told
+ * would keep them waiting. */
+const browse = async (site, cookies) => (await load(site.httpd, { target: '/page.html', cookies, at: AT_ONCE, seconds: SECONDS })).rate;
 
 async function lostUpdates(scim, titles) {
   const lost = [];
@@ -112,19 +99,21 @@ async function lostUpdates(scim, titles) {
   return lost;
 }
 
+// httpd has a processor for itself, as in run.mjs; what this process starts beside it (wrk, PostgreSQL) has the others, as this process has.
+if (ASIDE.length) execFileSync('taskset', ['-apc', ASIDE.at(-1), String(process.pid)], { stdio: 'ignore' });
 const postgres = values.database === 'pgsql' ? startPostgres() : null;
-const site = await startSite({ directives: { EntraSCIM: 'on', ...(postgres ? { EntraDatabase: `"pgsql:${postgres.conninfo}"` } : {}) }, logLevel: 'warn' });
+const site = await startSite({ directives: { EntraSCIM: 'on', ...(postgres ? { EntraDatabase: `"pgsql:${postgres.conninfo}"` } : {}) }, logLevel: 'warn', extra: 'MaxKeepAliveRequests 0', under: PINNED });
 const failures = [];
 try {
-  const cookie = copyOf(await site.signedIn());
+  const cookies = cookieFile(copyOf(await site.signedIn()));
   const scim = new Scim(site, makeToken(site));
   const directory = { scim, ...await fill(scim) };
   process.stderr.write(`provisioning: filled at ${directory.rate.toFixed(0)} requests a second\n`);
   const state = { sent: 0, times: [], titles: new Map(), failures };
   const [without, during] = [[], []];
-  for (let turn = 0; turn < 2; turn += 1) {
-    without.push(await browse(site, cookie));
-    const [rate] = await Promise.all([browse(site, cookie), provision(directory, state)]);
+  for (let turn = 0; turn < 3; turn += 1) {
+    without.push(await browse(site, cookies));
+    const [rate] = await Promise.all([browse(site, cookies), provision(directory, state)]);
     during.push(rate);
   }
   failures.push(...await lostUpdates(scim, state.titles));
