@@ -8,7 +8,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { httpdInstalled, missing, MODULE } from './lib/httpd.mjs';
+import { missing, MODULE } from './lib/httpd.mjs';
 import { noPostgres, startPostgres } from './lib/postgres.mjs';
 import { SECRET_PAGE, siteConfigtest, startSite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
@@ -22,13 +22,6 @@ const isRoot = process.getuid() === 0;
 function entraSso(args, options = {}) {
   const result = spawnSync(COMMAND, args, { encoding: 'utf8', env: { PATH: process.env.PATH, ASAN_OPTIONS: 'detect_leaks=0' }, ...options });
   return { status: result.status, out: result.stdout, err: result.stderr };
-}
-
-/** The httpd that it asks: a sanitizer's module needs the preload there, too. */
-function askedHttpd(site) {
-  const { httpd } = httpdInstalled();
-  if (!process.env.ENTRA_PRELOAD) return httpd;
-  return site.httpd.file('httpd-asked', { content: `#!/bin/sh\nLD_PRELOAD='${process.env.ENTRA_PRELOAD}' ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 exec ${httpd} "$@"\n`, mode: 0o755 });
 }
 
 const stateOf = (site) => ['--state', site.httpd.stateDir];
@@ -415,11 +408,11 @@ describe('entra-sso', { skip: missing || (existsSync(COMMAND) ? false : 'entra-s
   test('finds database, key file and applications by httpd\'s configuration', async () => {
     const site = await startSite();
     await signIn(site, 'ada');
-    const config = ['--config', site.httpd.configFile, '--httpd', askedHttpd(site)];
+    const config = ['--config', site.httpd.configFile, '--httpd', site.httpd.program];
     const [row] = JSON.parse(entraSso([...config, 'sessions', 'list', '--json']).out);
     assert.equal(row.application, site.origin);
     assert.equal(entraSso([...config, 'key', 'rotate']).status, 0);
-    assert.match(entraSso(['--config', '/nowhere.conf', '--httpd', askedHttpd(site), 'sessions', 'list']).err, /does not accept the configuration/);
+    assert.match(entraSso(['--config', '/nowhere.conf', '--httpd', site.httpd.program, 'sessions', 'list']).err, /does not accept the configuration/);
     assert.match(entraSso(['--config', site.httpd.configFile, '--httpd', '/nowhere', 'sessions', 'list']).err, /cannot be run|does not accept/);
     await site.stop();
   });
@@ -449,7 +442,7 @@ describe('PostgreSQL', { skip: missing || noPostgres }, () => {
     assert.ok(tokens.length >= 2);
     for (const token of tokens) assert.ok(!rows.includes(token.slice(0, 30)));
     assert.ok(!existsSync(path.join(one.httpd.stateDir, 'database')), 'no folder for a database that is elsewhere');
-    const config = ['--config', one.httpd.configFile, '--httpd', askedHttpd(one)];
+    const config = ['--config', one.httpd.configFile, '--httpd', one.httpd.program];
     assert.equal(JSON.parse(entraSso([...config, 'sessions', 'list', '--json']).out).length, 2);
     assert.match(entraSso([...config, 'sessions', 'revoke', '--all', '--yes']).out, /^Ended 2 sessions/);
     assert.equal(postgres.sql('SELECT COUNT(*) FROM entra_ended'), '2');

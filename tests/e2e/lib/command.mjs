@@ -4,23 +4,16 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { httpdInstalled, MODULE } from './httpd.mjs';
+import { MODULE } from './httpd.mjs';
 
 export const COMMAND = path.join(path.dirname(MODULE), '..', 'entra-sso');
 
 /** A reason to skip, or false. */
 export const noCommand = existsSync(COMMAND) ? false : 'entra-sso is not built';
 
-/** The httpd that it asks for the configuration: a sanitizer's module needs the preload there, too. */
-function askedHttpd(node) {
-  const { httpd } = httpdInstalled();
-  if (!process.env.ENTRA_PRELOAD) return httpd;
-  return node.httpd.file('httpd-asked', { content: `#!/bin/sh\nLD_PRELOAD='${process.env.ENTRA_PRELOAD}' ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 exec ${httpd} "$@"\n`, mode: 0o755 });
-}
-
 /** entra-sso --config of this node: {status, out, err}. The emulator of the test goes on meanwhile. */
 export function entraSso(node, ...args) {
-  const all = ['--config', node.httpd.configFile, '--httpd', askedHttpd(node), ...args];
+  const all = ['--config', node.httpd.configFile, '--httpd', node.httpd.program, ...args];
   return new Promise((resolve, reject) => {
     execFile(COMMAND, all, { encoding: 'utf8', env: { PATH: process.env.PATH, ASAN_OPTIONS: 'detect_leaks=0' } }, (error, out, err) => {
       if (/Sanitizer|runtime error:/.test(err)) reject(new Error(err));

@@ -237,6 +237,8 @@ class Httpd {
 
   #threads = '';
 
+  #program;
+
   constructor(options) {
     this.#options = options;
     this.#expected = [...(options.expectLog ?? [])];
@@ -270,7 +272,6 @@ class Httpd {
 
   get alive() { return this.#process !== null && this.#exited === null; }
 
-  /** Process ids of the children that serve. */
   /** Its processes; the programs behind its pipes are none of them. */
   children() {
     const name = (pid) => readIfThere(`/proc/${pid}/comm`);
@@ -278,6 +279,17 @@ class Httpd {
   }
 
   file(name, value) { return putFile(this.root, name, value); }
+
+  /**
+   * The program that a command asks for this server's configuration: a sanitizer's module needs the preload there, too.
+   * Its script is written once: while one command executes it, the kernel lets nobody write it.
+   */
+  get program() {
+    const { httpd } = httpdInstalled();
+    if (!process.env.ENTRA_PRELOAD) return httpd;
+    this.#program ??= this.file('httpd-asked', { content: `#!/bin/sh\nLD_PRELOAD='${process.env.ENTRA_PRELOAD}' ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 exec ${httpd} "$@"\n`, mode: 0o755 });
+    return this.#program;
+  }
 
   read(name) { return existsSync(this.path(name)) ? readFileSync(this.path(name), 'utf8') : ''; }
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { Provisioner } from '../../emulator/provision.mjs';
-import { httpdInstalled, MODULE } from './httpd.mjs';
+import { MODULE } from './httpd.mjs';
 
 const COMMAND = path.join(path.resolve(path.dirname(MODULE), '..'), 'entra-sso');
 
@@ -17,11 +17,7 @@ export const ERROR = 'urn:ietf:params:scim:api:messages:2.0:Error';
 
 /** entra-sso with this site's configuration. */
 export function entraSso(site, args) {
-  let httpd = httpdInstalled().httpd;
-  if (process.env.ENTRA_PRELOAD) {
-    httpd = site.httpd.file('httpd-asked', { content: `#!/bin/sh\nLD_PRELOAD='${process.env.ENTRA_PRELOAD}' ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 exec ${httpd} "$@"\n`, mode: 0o755 });
-  }
-  const result = spawnSync(COMMAND, ['--config', site.httpd.path('httpd.conf'), '--httpd', httpd, ...args],
+  const result = spawnSync(COMMAND, ['--config', site.httpd.path('httpd.conf'), '--httpd', site.httpd.program, ...args],
     { encoding: 'utf8', env: { PATH: process.env.PATH, ASAN_OPTIONS: 'detect_leaks=0' } });
   return { status: result.status, out: result.stdout, err: result.stderr };
 }
