@@ -127,21 +127,34 @@ bool sso_scim_row_is_jit(const sso_scim_row_t *row)
     return row->version == 1 && origin != NULL && strcmp(origin, "jit") == 0;
 }
 
+/* A user that no change has reached since it was made, by a column that has an index: one condition a statement, since
+ * SQLite looks at every user of the application for two that are joined by OR. */
+static sso_rc find_unchanged(sso_ctx_t *ctx, sso_connection_t *connection, const char *column, const char *const *args,
+                             getting_t *getting)
+{
+    const sso_statement_t find = {
+        apr_pstrcat(ctx->pool, "scim_jit_by_", column, NULL),
+        apr_pstrcat(ctx->pool, "SELECT ", sso_scim_columns(SSO_SCIM_USER), " FROM entra_scim_user WHERE app = %s AND ",
+                    column, " = %s AND version = 1 AND id <> %s LIMIT 1",
+                    sso_connection_is_pgsql(connection) ? " FOR UPDATE" : "", NULL),
+    };
+    return sso_connection_select(ctx, connection, &find, args, get_row, getting);
+}
+
 sso_rc sso_scim_row_find_jit(sso_ctx_t *ctx, sso_connection_t *connection, const char *app,
                              const sso_resource_keys_t *keys, const char *except, sso_scim_row_t *ret_row,
                              bool *ret_found)
 {
-    bool pgsql = sso_connection_is_pgsql(connection);
-    const sso_statement_t find = {
-        "scim_jit_find",
-        apr_pstrcat(ctx->pool, "SELECT ", sso_scim_columns(SSO_SCIM_USER),
-                    " FROM entra_scim_user WHERE app = %s AND version = 1 AND id <> %s AND (oid = %s AND oid <> '' OR "
-                    "user_key = %s) ORDER BY CASE WHEN oid = %s THEN 0 ELSE 1 END LIMIT 1",
-                    pgsql ? " FOR UPDATE" : "", NULL),
-    };
-    const char *args[] = {app, except, OR_EMPTY(keys->oid), keys->user_name, OR_EMPTY(keys->oid)};
+    const char *by_oid[] = {app, keys->oid, except};
+    const char *by_name[] = {app, keys->user_name, except};
     getting_t getting = {ret_row, false};
-    sso_rc rc = sso_connection_select(ctx, connection, &find, args, get_row, &getting);
+    sso_rc rc = SSO_OK;
+    if (keys->oid != NULL && *keys->oid != '\0') {
+        rc = find_unchanged(ctx, connection, "oid", by_oid, &getting);
+    }
+    if (rc == SSO_OK && !getting.found) {
+        rc = find_unchanged(ctx, connection, "user_key", by_name, &getting);
+    }
     *ret_found = rc == SSO_OK && getting.found && sso_scim_row_is_jit(ret_row);
     return rc;
 }

@@ -126,7 +126,13 @@ UNIT_TESTS = \
 # Of its own, so that a run under a sanitizer or valgrind can leave it out: it looks at the source, not at the program.
 GUARDS = tests/guards/run
 
-LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
+# Sees every statement of a program over SQLite before it is prepared.
+check_LTLIBRARIES = libplans.la
+libplans_la_SOURCES = tests/unit/plans.c
+
+LDADD = libentra.la libplans.la $(WRAP_PREPARE) $(CMOCKA_LIBS) -lcrypto
+# Stands between the code and apr_dbd itself, with tables of its own.
+tests_unit_test_database_LDADD = libentra.la $(CMOCKA_LIBS) -lcrypto
 tests_unit_test_description_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_meaning_LDADD = libentra_command.la $(LDADD)
 tests_unit_test_quote_LDADD = libentra_command.la $(LDADD)
