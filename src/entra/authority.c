@@ -40,8 +40,9 @@
 typedef struct {
     _Atomic uint32_t generation; /* 0 while it is written, or was never */
     _Atomic uint32_t len;
-    unsigned char digest[SSO_SHA256_BYTES];
-    unsigned char body[COPY_MAX];
+    /* Read while they may be written: each byte is whole, and the digest tells whether all are of one writing. */
+    atomic_uchar digest[SSO_SHA256_BYTES];
+    atomic_uchar body[COPY_MAX];
 } copy_t;
 
 /* The node's memory. Generation g is in copies[g & 1], so that a writer never touches what readers are told to read:
@@ -164,16 +165,32 @@ static bool has_passed(apr_time_t since, apr_interval_time_t span, apr_time_t no
 
 /* ---- the copies in shared memory ---- */
 
+static void bytes_put(atomic_uchar *to, const unsigned char *from, apr_size_t len)
+{
+    for (apr_size_t i = 0; i < len; i++) {
+        atomic_store_explicit(&to[i], from[i], memory_order_relaxed);
+    }
+}
+
+static void bytes_get(unsigned char *to, const atomic_uchar *from, apr_size_t len)
+{
+    for (apr_size_t i = 0; i < len; i++) {
+        to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
+    }
+}
+
 /* Writes a good copy beside the present one, then makes it the present one. Only for the holder of the claim. */
 static void copy_write(shared_t *shared, const unsigned char *body, apr_size_t len, apr_time_t fetched)
 {
     uint32_t generation = atomic_load(&shared->generation) + 1;
     copy_t *copy = &shared->copies[generation & 1U];
+    unsigned char digest[SSO_SHA256_BYTES];
+    sso_sha256(body, len, digest);
     atomic_store(&copy->generation, 0);
     atomic_thread_fence(memory_order_seq_cst);
     atomic_store(&copy->len, (uint32_t)len);
-    sso_sha256(body, len, copy->digest);
-    memcpy(copy->body, body, len);
+    bytes_put(copy->digest, digest, sizeof(digest));
+    bytes_put(copy->body, body, len);
     atomic_store_explicit(&copy->generation, generation, memory_order_release);
     atomic_store(&shared->fetched, fetched);
     atomic_store_explicit(&shared->generation, generation, memory_order_release);
@@ -195,8 +212,8 @@ static unsigned char *copy_read(const shared_t *shared, apr_pool_t *pool, apr_si
             continue;
         }
         unsigned char digest[SSO_SHA256_BYTES], found[SSO_SHA256_BYTES];
-        memcpy(body, copy->body, len);
-        memcpy(digest, copy->digest, sizeof(digest));
+        bytes_get(body, copy->body, len);
+        bytes_get(digest, copy->digest, sizeof(digest));
         atomic_thread_fence(memory_order_acquire);
         sso_sha256(body, len, found);
         if (atomic_load(&copy->generation) == generation && memcmp(found, digest, sizeof(digest)) == 0) {

@@ -661,9 +661,9 @@ static void test_http_stopped_client_ends_its_calls(void **state)
     pthread_join(stopper, NULL);
     /* Not by the timeout of the call, which is much longer. */
     assert_true(apr_time_now() - began < patient.total_timeout);
-    int requests = server->requests;
+    int requests = server_requests(server);
     assert_fails(SSO_R_HTTP_ENDING, http, &request);
-    assert_int_equal(server->requests, requests);
+    assert_int_equal(server_requests(server), requests);
 }
 
 int main(void)

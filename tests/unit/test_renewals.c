@@ -2,10 +2,10 @@
 /* Tests of flow/renewals.c: requests ask and go on, threads renew, results come with a later request. */
 #include "flow/renewals.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include <apr_allocator.h>
-#include <apr_atomic.h>
 #include <apr_thread_proc.h>
 
 #include "unit.h"
@@ -15,7 +15,7 @@
 #define REVALIDATE (5 * SITE_MINUTE)
 
 typedef struct {
-    volatile apr_uint32_t done[SSO_RENEW_ENDED + 1];
+    atomic_uint done[SSO_RENEW_ENDED + 1]; /* what a thread did before is seen by who sees its count */
     apr_time_t now;
     apr_allocator_t *allocator; /* of the pool that the last thread had */
 } seen_t;
@@ -32,7 +32,7 @@ static void begin(void *baton, const sso_site_t *site, apr_pool_t *pool, sso_ctx
 static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_record_t *record, sso_renewal_t outcome)
 {
     (void)site, (void)ctx, (void)record;
-    apr_atomic_inc32(&((seen_t *)baton)->done[outcome]);
+    atomic_fetch_add(&((seen_t *)baton)->done[outcome], 1);
 }
 
 static apr_status_t destroy(void *pool)
@@ -90,12 +90,12 @@ static sso_record_t due_session(void)
     return record;
 }
 
-static void wait_for(sso_renewal_t outcome, apr_uint32_t count)
+static void wait_for(sso_renewal_t outcome, unsigned count)
 {
-    for (int i = 0; i < 1000 && apr_atomic_read32(&seen.done[outcome]) < count; i++) {
+    for (int i = 0; i < 1000 && atomic_load(&seen.done[outcome]) < count; i++) {
         apr_sleep(apr_time_from_msec(5));
     }
-    assert_int_equal(apr_atomic_read32(&seen.done[outcome]), count);
+    assert_int_equal(atomic_load(&seen.done[outcome]), count);
 }
 
 /* Asks until the thread has put its result down. */
@@ -199,7 +199,7 @@ static void test_renewals_pause_when_entra_asks_for_it(void **state)
     assert_int_equal(site_token_calls(), calls + 1);
     unit_ctx.now += apr_time_from_sec(61);
     seen.now = unit_ctx.now;
-    for (int i = 0; i < 200 && apr_atomic_read32(&seen.done[SSO_RENEW_LATER]) < 2; i++) {
+    for (int i = 0; i < 200 && atomic_load(&seen.done[SSO_RENEW_LATER]) < 2; i++) {
         (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &second);
         apr_sleep(apr_time_from_msec(5));
     }
@@ -254,7 +254,7 @@ static void test_renewals_are_bounded(void **state)
         record.id[1] = (unsigned char)i;
         assert_false(sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record));
     }
-    assert_true(apr_atomic_read32(&seen.done[SSO_RENEW_LATER]) <= SSO_MAX_RENEWALS);
+    assert_true(atomic_load(&seen.done[SSO_RENEW_LATER]) <= SSO_MAX_RENEWALS);
 }
 
 static void test_renewals_without_threads_are_none(void **state)
@@ -280,9 +280,9 @@ static void test_renewals_of_a_pool_that_ends_wait_for_what_runs(void **state)
     entra_says(200, "[\"admin\"]");
     (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record);
     apr_pool_destroy(pool);
-    apr_uint32_t after = apr_atomic_read32(&seen.done[SSO_RENEWED]);
+    unsigned after = atomic_load(&seen.done[SSO_RENEWED]);
     apr_sleep(apr_time_from_msec(50));
-    assert_int_equal(apr_atomic_read32(&seen.done[SSO_RENEWED]), after);
+    assert_int_equal(atomic_load(&seen.done[SSO_RENEWED]), after);
 }
 
 int main(void)
