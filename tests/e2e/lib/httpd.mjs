@@ -23,9 +23,10 @@ const isRoot = process.getuid() === 0;
 /** What LoadModule calls this module. */
 export const OURS = 'entra_sso';
 const BASE_MODULES = ['unixd', 'log_config', 'logio', 'watchdog', 'authn_core', 'authz_core', 'authz_host', 'authz_user', 'dir', 'alias'];
-// Said by httpd of itself, when a client closes while it is told to end; and when the few workers of a test are all busy on a slow machine
-// (a worker that hangs shows in the test).
-const NOISE = [/AH03092: process_lingering_close/, /AH03093: process_socket: apr_pollset_add failure/, /AH10159: server is within|AH00484: server reached|AH00161: server reached/];
+// Said by httpd of itself: when a client closes while it is told to end; when the few workers of a test are all busy on a slow machine (one that
+// hangs shows in the test); and when children of the last generation are slow to go (graceful() waits for them, and not for ever).
+const NOISE = [/AH03092: process_lingering_close/, /AH03093: process_socket: apr_pollset_add failure/, /AH10159: server is within|AH00484: server reached|AH00161: server reached/,
+  /AH00485: scoreboard is full|AH03490: scoreboard is full/];
 const ALARM = new Set(['warn', 'error', 'crit', 'alert', 'emerg']);
 
 // ---- what is installed --------------------------------------------------------------------------------------------------
