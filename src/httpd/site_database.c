@@ -14,14 +14,35 @@
 #include "httpd/storage.h"
 #include "session/database.h"
 
+/* Of path and the folders above it the uppermost one that the children cannot pass; NULL: they can pass all. */
+static const char *closed_folder(apr_pool_t *pool, const char *path)
+{
+    for (const char *end = strchr(path + 1, '/'); end != NULL; end = strchr(end + 1, '/')) {
+        const char *above = apr_pstrmemdup(pool, path, (apr_size_t)(end - path));
+        if (!sso_storage_can_use(above, X_OK)) {
+            return above;
+        }
+    }
+    return sso_storage_can_use(path, X_OK) ? NULL : path;
+}
+
 /* The children open the file, not root: whether they can is a matter of its folder, and of a file that is there. */
 static void check_database_file(draft_t *draft)
 {
     const sso_site_database_t *database = &draft->site->database;
     const char *state = get(draft, SSO_SERVER_STATE_DIRECTORY)->first;
     const char *user = sso_storage_user();
+    const char *closed = database->folder != NULL ? closed_folder(draft->pool, state) : NULL;
     apr_finfo_t info;
-    if (database->folder != NULL && !sso_storage_can_use(state, X_OK)) {
+    if (closed != NULL && strcmp(closed, state) != 0) {
+        complain(
+            draft, "ENTRA4071", SSO_SERVER_STATE_DIRECTORY,
+            "%s lies below %s, which is closed to httpd's children (user %s), whose database is in it; \"chmod o+x "
+            "%s\", or write a directory elsewhere",
+            state, closed, user, closed);
+        return;
+    }
+    if (closed != NULL) {
         complain(draft, "ENTRA4071", SSO_SERVER_STATE_DIRECTORY,
                  "%s is closed to httpd's children (user %s), whose database is in it; \"chmod 0711 %s\"", state, user,
                  state);

@@ -206,6 +206,11 @@ describe('the configuration of the database', { skip: missing }, () => {
     const { status, output } = siteConfigtest({ directives: { EntraStateDirectory: folder } });
     assert.notEqual(status, 0);
     assert.match(complaint(output, 'ENTRA4071'), new RegExp(`EntraStateDirectory: ${folder} is closed to httpd's children \\(user \\S+\\).*chmod 0711 ${folder}`));
+    // A folder above it, as a home directory is.
+    const below = path.join(folder, 'state');
+    mkdirSync(below, { mode: 0o711 });
+    assert.match(complaint(siteConfigtest({ directives: { EntraStateDirectory: below } }).output, 'ENTRA4071'), new RegExp(`${below} lies below ${folder}, which is closed to httpd's children \\(user \\S+\\).*chmod o\\+x ${folder}`));
+    rmSync(below, { recursive: true });
     chmodSync(folder, 0o711);
     // configtest makes nothing; a file of root's in its place is seen.
     assert.equal(siteConfigtest({ directives: { EntraStateDirectory: folder } }).status, 0);
