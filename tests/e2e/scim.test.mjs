@@ -669,25 +669,39 @@ for (const [name, why] of [['SQLite', false], ['PostgreSQL', noPostgres]]) {
       clear?.();
     });
 
-    test('provisioned at one, read at the other, and gone within two seconds on both', async () => {
-      const entra = first.provisioner();
-      await entra.cycle({ users: [ada, person('root')], groups: [{ id: randomUUID(), displayName: 'Both', members: [ada.oid] }] });
-      const [user] = (await second.filter('Users', `userName eq "${ada.upn}"`)).json().Resources;
-      assert.deepEqual(user.groups.map(({ display }) => display), ['Both']);
-      const browser = one.browser();
-      assert.equal((await browser.navigate(at('/page.html'))).status, 200);
-      const cookie = copyOf(browser);
-      for (const node of [one, two]) assert.equal((await onNode(node, cookie)).status, 200);
-      await entra.disable(ada);
-      const begin = process.hrtime.bigint();
-      assert.equal((await onNode(one, cookie)).status, 401, 'at once here');
-      await until('the other node to refuse', async () => (await onNode(two, cookie)).status === 401);
-      assert.ok(Number(process.hrtime.bigint() - begin) / 1e9 <= 2, 'within two seconds there');
-      assert.equal((await two.browser().navigate(at('/page.html'))).status, 403, 'a sign-in at the other node');
-      await entra.user(ada);
-      for (const node of [one, two]) assert.equal((await onNode(node, cookie)).status, 401, 'the old cookie stays dead');
-      assert.equal((await two.browser().navigate(at('/page.html'))).status, 200);
-    });
+    for (const dialect of ['legacy', 'aadOptscim062020']) {
+      test(`from test connection to purge, and gone within two seconds on both nodes (${dialect})`, async () => {
+        const entra = first.provisioner({ dialect });
+        const group = { id: randomUUID(), displayName: `Both (${dialect})`, members: [ada.oid] };
+        await entra.cycle({ users: [ada, person('root')], groups: [group] });
+        const [user] = (await second.filter('Users', `userName eq "${ada.upn}"`)).json().Resources;
+        assert.deepEqual(user.groups.map(({ display }) => display), [group.displayName]);
+        const signedIn = async () => {
+          const browser = one.browser();
+          assert.equal((await browser.navigate(at('/page.html'))).status, 200);
+          const cookie = copyOf(browser);
+          for (const node of [one, two]) assert.equal((await onNode(node, cookie)).status, 200);
+          return cookie;
+        };
+        const gone = async (cookie) => {
+          const begin = process.hrtime.bigint();
+          assert.equal((await onNode(one, cookie)).status, 401, 'at once here');
+          await until('the other node to refuse', async () => (await onNode(two, cookie)).status === 401);
+          assert.ok(Number(process.hrtime.bigint() - begin) / 1e9 <= 2, 'within two seconds there');
+        };
+        const cookie = await signedIn();
+        await entra.disable(ada);
+        await gone(cookie);
+        assert.equal((await two.browser().navigate(at('/page.html'))).status, 403, 'a sign-in at the other node');
+        await entra.user(ada);
+        for (const node of [one, two]) assert.equal((await onNode(node, cookie)).status, 401, 'the old cookie stays dead');
+        const again = await signedIn();
+        await entra.purge(ada);
+        await gone(again);
+        assertScimError(await second.get(`/Users/${user.id}`), 404, undefined);
+        await entra.purge(group);
+      });
+    }
 
     test('creates of one name on both nodes make one user, and no member is lost', async () => {
       const both = (i) => (i % 2 ? first : second);
