@@ -87,10 +87,10 @@ static const char *parse_line(cmd_parms *cmd, const char *name, const char *line
 }
 
 /* What the log says when all is over and the request was refused. */
-static void note_refusal(request_rec *r, sso_visit_t *visit, const char *name, const char *line)
+static void note_rule(request_rec *r, const char **rules, const char *name, const char *line)
 {
     const char *rule = apr_pstrcat(r->pool, name, " ", line, NULL);
-    visit->grounds = visit->grounds == NULL ? rule : apr_pstrcat(r->pool, visit->grounds, "; ", rule, NULL);
+    *rules = *rules == NULL ? rule : apr_pstrcat(r->pool, *rules, "; ", rule, NULL);
 }
 
 /* SECURITY: a user whom another module signed in (Basic, say) has none of our session's rights, even when the browser
@@ -137,10 +137,13 @@ static authz_status check_rule(request_rec *r, const char *name, const char *lin
     }
     const sso_record_t *record = visit->supposed != NULL ? visit->supposed : &visit->record;
     if (sso_rule_holds(parsed, record, sso_export_roles(r, visit))) {
+        if (visit->asking_held) {
+            note_rule(r, &visit->held, name, line);
+        }
         return visit->asking == SSO_ASK_TRUTH ? AUTHZ_GRANTED : AUTHZ_NEUTRAL;
     }
     sso_section_note(r, visit, parsed);
-    note_refusal(r, visit, name, line);
+    note_rule(r, &visit->grounds, name, line);
     return AUTHZ_DENIED;
 }
 
@@ -155,7 +158,7 @@ static authz_status check_app(request_rec *r, const char *line, const void *pars
         sso_rule_names(parsed, visit->bearer.client)) {
         return AUTHZ_GRANTED;
     }
-    note_refusal(r, visit, "entra-app", line);
+    note_rule(r, &visit->grounds, "entra-app", line);
     return AUTHZ_DENIED;
 }
 

@@ -284,6 +284,7 @@ static int refuse_user(request_rec *r, sso_visit_t *visit)
         sso_audit_step_up(r, visit, wishes.acr);
         return ask_for_sign_in(r, visit, &ctx, &wishes, SSO_R_STEPUP_REQUIRED);
     }
+    sso_section_ask_held(r, visit);
     sso_count(&ctx, SSO_COUNT_REFUSED_SESSION);
     (void)sso_fail(&ctx, SSO_R_FORBIDDEN, "oid %s at %s: %s", visit->record.oid, sso_printable(r->pool, r->uri),
                    visit->grounds == NULL ? "Require" : sso_printable(r->pool, visit->grounds));

@@ -110,10 +110,11 @@ static bool ask_again(void *baton, uint64_t supposed, uint64_t *ret_missing)
     return status == OK;
 }
 
+/* What httpd says of a refusal it has said once; these are only questions. */
+static const struct ap_logconf quiet = {NULL, APLOG_EMERG};
+
 bool sso_section_stepup_helps(request_rec *r, sso_visit_t *visit, sso_wishes_t *ret_wishes)
 {
-    /* What httpd says of a refusal it has said once; these are only questions. */
-    static const struct ap_logconf quiet = {NULL, APLOG_EMERG};
     const struct ap_logconf *log = r->log;
     const char *grounds = visit->grounds;
     trial_t trial = {r, visit};
@@ -131,4 +132,22 @@ bool sso_section_stepup_helps(request_rec *r, sso_visit_t *visit, sso_wishes_t *
                            .login_hint = sso_hint_of(&visit->record)};
     *ret_wishes = wishes;
     return true;
+}
+
+void sso_section_ask_held(request_rec *r, sso_visit_t *visit)
+{
+    const struct ap_logconf *log = r->log;
+    const char *grounds = visit->grounds;
+    uint64_t missing = visit->missing;
+    r->log = &quiet;
+    visit->held = NULL;
+    visit->asking_held = visit->asking_others = true;
+    (void)ap_run_auth_checker(r);
+    visit->asking_held = visit->asking_others = false;
+    r->log = log;
+    visit->missing = missing;
+    visit->grounds = visit->held == NULL ? grounds
+                                         : apr_pstrcat(r->pool, grounds == NULL ? "" : grounds,
+                                                       grounds == NULL ? "holds: " : "; holds: ", visit->held, NULL);
+    visit->held = NULL;
 }

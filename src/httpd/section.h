@@ -21,5 +21,9 @@ bool sso_section_is_silent(request_rec *r, const sso_visit_t *visit, sso_ctx_t *
  * in; *ret_wishes then asks for it. The lines are asked again for that, without a word in the log. */
 bool sso_section_stepup_helps(request_rec *r, sso_visit_t *visit, sso_wishes_t *ret_wishes);
 
+/* For a request that the Require lines refused: adds to its grounds the rules that hold, since with "not" these are the
+ * reason. The lines are asked again for that, too. */
+void sso_section_ask_held(request_rec *r, sso_visit_t *visit);
+
 /* Notes for sso_section_stepup_helps that rule said no to the record that was asked about. */
 void sso_section_note(request_rec *r, sso_visit_t *visit, const sso_rule_t *rule);

@@ -28,7 +28,9 @@ typedef struct {
     bool touched;                /* a fresh session cookie goes out with this response */
     sso_list_t roles;            /* those of the token and of EntraRole, as of roles_for */
     const sso_dir_config_t *roles_for;
-    const char *grounds;               /* which rules said no, for the log; NULL for none */
+    const char *grounds; /* which rules said no, for the log; NULL for none */
+    const char *held;    /* which rules said yes, while it is asked for; else NULL */
+    bool asking_held;
     bool asking_others;                /* inside our own call of the other authorization modules */
     const sso_record_t *supposed;      /* whom the rules are asked about instead, to find out whether a step-up helps */
     uint64_t missing;                  /* contexts that a rule missed, as bits of the site's acrs */
