@@ -182,29 +182,35 @@ static sso_json_node_t *print_extension(apr_pool_t *pool, const sso_scim_service
 {
     sso_json_node_t *document = begin_schema(pool, service, extension->urn, extension->urn, "Extension");
     sso_json_node_t *attributes = sso_json_node_set_array(pool, document, "attributes");
-    for (apr_size_t i = 0; i < extension->count; i++) {
-        const char *name = extension->names[i];
-        apr_size_t len = strlen(name);
-        bool list = len > 2 && strcmp(name + len - 2, "[]") == 0;
-        sso_attribute_t row = {.name = apr_pstrmemdup(pool, name, list ? len - 2 : len),
+    for (int i = 0; i < extension->names->nelts; i++) {
+        sso_attribute_t row = {.name = APR_ARRAY_IDX(extension->names, i, const char *),
                                .type = SSO_TYPE_STRING,
-                               .plural = list,
                                .description = "Kept as it was sent"};
         print_attribute(pool, &row, sso_json_node_append_object(pool, attributes));
     }
     return document;
 }
 
+static const sso_scim_extension_t *extension_at(const sso_scim_service_t *service, apr_size_t index)
+{
+    return &APR_ARRAY_IDX(service->extensions, (int)index, const sso_scim_extension_t);
+}
+
+static apr_size_t extension_count(const sso_scim_service_t *service)
+{
+    return service->extensions == NULL ? 0 : (apr_size_t)service->extensions->nelts;
+}
+
 /* Schema at index, those of the configuration behind ours. */
 static sso_json_node_t *schema_at(apr_pool_t *pool, const sso_scim_service_t *service, apr_size_t index)
 {
     return index < SCHEMA_COUNT ? print_schema(pool, service, index)
-                                : print_extension(pool, service, &service->extensions[index - SCHEMA_COUNT]);
+                                : print_extension(pool, service, extension_at(service, index - SCHEMA_COUNT));
 }
 
 sso_json_node_t *sso_schemas_list(apr_pool_t *pool, const sso_scim_service_t *service)
 {
-    apr_size_t count = SCHEMA_COUNT + service->extension_count;
+    apr_size_t count = SCHEMA_COUNT + extension_count(service);
     sso_json_node_t **items = apr_palloc(pool, count * sizeof(*items));
     for (apr_size_t i = 0; i < count; i++) {
         items[i] = schema_at(pool, service, i);
@@ -214,8 +220,8 @@ sso_json_node_t *sso_schemas_list(apr_pool_t *pool, const sso_scim_service_t *se
 
 sso_json_node_t *sso_schemas_get(apr_pool_t *pool, const sso_scim_service_t *service, const char *urn)
 {
-    for (apr_size_t i = 0; i < SCHEMA_COUNT + service->extension_count; i++) {
-        const char *candidate = i < SCHEMA_COUNT ? SCHEMAS[i].urn : service->extensions[i - SCHEMA_COUNT].urn;
+    for (apr_size_t i = 0; i < SCHEMA_COUNT + extension_count(service); i++) {
+        const char *candidate = i < SCHEMA_COUNT ? SCHEMAS[i].urn : extension_at(service, i - SCHEMA_COUNT)->urn;
         if (apr_cstr_casecmp(candidate, urn) == 0) {
             return schema_at(pool, service, i);
         }
@@ -245,8 +251,8 @@ static sso_json_node_t *print_resource_type(apr_pool_t *pool, const sso_scim_ser
     if (user) {
         sso_json_node_t *extensions = sso_json_node_set_array(pool, document, "schemaExtensions");
         add_extension(pool, extensions, SSO_SCIM_URN_ENTERPRISE);
-        for (apr_size_t i = 0; i < service->extension_count; i++) {
-            add_extension(pool, extensions, service->extensions[i].urn);
+        for (apr_size_t i = 0; i < extension_count(service); i++) {
+            add_extension(pool, extensions, extension_at(service, i)->urn);
         }
     }
     set_meta(pool, document, "ResourceType", apr_pstrcat(pool, service->base, "/ResourceTypes/", name, NULL));

@@ -13,18 +13,16 @@
 /* An extension that the configuration names, so that Entra offers its attributes in the mapping. */
 typedef struct {
     const char *urn;
-    const char *const *names; /* of its attributes, all strings; a list's name ends in "[]" */
-    apr_size_t count;
+    apr_array_header_t *names; /* const char *: of its attributes, all strings */
 } sso_scim_extension_t;
 
 /* The service. base: its public address without slash at the end. */
 typedef struct {
     const char *base;
-    const sso_scim_extension_t *extensions; /* of users */
-    apr_size_t extension_count;
-    int max_results; /* the largest page */
-    int page;        /* the page when no count is asked for */
-    int cursor_s;    /* how long a cursor is good, seconds */
+    const apr_array_header_t *extensions; /* sso_scim_extension_t, of users; NULL: none */
+    int max_results;                      /* the largest page */
+    int page;                             /* the page when no count is asked for */
+    int cursor_s;                         /* how long a cursor is good, seconds */
 } sso_scim_service_t;
 
 /* The ListResponses of /Schemas and /ResourceTypes, and /ServiceProviderConfig. */

@@ -373,6 +373,7 @@ static sso_rc discover(sso_ctx_t *ctx, const sso_scim_t *scim, const place_t *pl
                        sso_scim_answer_t *answer)
 {
     const sso_scim_service_t service = {.base = scim->base,
+                                        .extensions = scim->extensions,
                                         .max_results = SSO_MAX_SCIM_PAGE,
                                         .page = SSO_SCIM_PAGE,
                                         .cursor_s = (int)apr_time_sec(SSO_SCIM_CURSOR_LIFE)};

@@ -23,9 +23,10 @@ typedef struct {
     sso_people_match_t match; /* which sessions are a user's */
     sso_ending_t ending;      /* where they end; its store holds the directory, NULL when there is none */
     const sso_keyring_t *keyring;
-    const unsigned char *binding; /* SSO_BINDING_BYTES; of the application */
-    const char *federated;        /* whose tokens of scim/token are good: an object id; NULL: nobody's */
-    sso_gate_t *gate;             /* how many requests the node works on; NULL: none can be taken */
+    const unsigned char *binding;         /* SSO_BINDING_BYTES; of the application */
+    const char *federated;                /* whose tokens of scim/token are good: an object id; NULL: nobody's */
+    const apr_array_header_t *extensions; /* sso_scim_extension_t: what the configuration reads of a client's own */
+    sso_gate_t *gate;                     /* how many requests the node works on; NULL: none can be taken */
 } sso_scim_t;
 
 typedef struct {

@@ -47,6 +47,7 @@ const RULES = `
 </Location>`;
 const DIRECTIVES = { EntraSCIM: 'on', EntraGroupSource: 'scim' };
 const LOCATION = `EntraRole clerk "group=Payroll readers"
+    EntraRole teller group=77777777-7777-4777-8777-777777777777
     EntraHeader X-Department %{scim:department}
     EntraHeader X-Folders %{scim:${CORP}:folders}
     EntraHeader X-Mail %{scim:emails}`;
@@ -107,6 +108,11 @@ describe('the directory at sign-in', { skip: missing }, () => {
     assert.deepEqual(headerOf(seen, 'x-folders'), ['red,blue']);
     assert.deepEqual(headerOf(seen, 'x-mail'), ['ada@corp.example']);
     assert.deepEqual(headerOf(seen, 'x-entra-groups'), ['Payroll readers,77777777-7777-4777-8777-777777777777']);
+    const [roles] = headerOf(seen, 'x-entra-roles');
+    // What the configuration reads is offered to Entra.
+    assert.deepEqual((await scim.get(`/Schemas/${CORP}`)).json().attributes.map(({ name }) => name), ['folders']);
+    assert.ok((await scim.get('/ResourceTypes/User')).json().schemaExtensions.some(({ schema }) => schema === CORP));
+    for (const role of ['clerk', 'teller']) assert.ok(roles.split(',').includes(role), `${role}: ${roles}`);
     for (const target of ['/app/id/x', '/app/role/x', '/app/press/x']) assert.equal(await status(site, copyOf(browser), target), 200, target);
     assert.equal(site.calls('graph'), 0);
     const scope = new URL((await site.browser().navigate(site.at('/page.html'), { follow: false })).response.location).searchParams.get('scope');

@@ -6,9 +6,11 @@
 
 #include "scim.h"
 
-static const char *const NAMES[] = {"tag", "folders[]"};
-static const sso_scim_extension_t EXTENSIONS[] = {{CUSTOM, NAMES, 2}};
-static const sso_scim_service_t SERVICE = {"https://app.example.com/scim", EXTENSIONS, 1, 200, 100, 3600};
+static const char *custom_names[] = {"tag", "folders"};
+static apr_array_header_t custom_list = {NULL, sizeof(const char *), 2, 2, (char *)custom_names};
+static sso_scim_extension_t extension = {CUSTOM, &custom_list};
+static apr_array_header_t extensions = {NULL, sizeof(extension), 1, 1, (char *)&extension};
+static const sso_scim_service_t SERVICE = {"https://app.example.com/scim", &extensions, 200, 100, 3600};
 
 static void check_no_null(const char *text)
 {
@@ -94,8 +96,9 @@ static void test_schemas_attribute_has_all_characteristics(void **state)
     const sso_json_t *groups = find(attributes_of(SSO_SCIM_URN_USER), "groups");
     assert_json("['Group']", sso_json_get(find(sso_json_get(groups, "subAttributes"), "$ref"), "referenceTypes"));
     assert_json("['external']", sso_json_get(find(attributes_of(SSO_SCIM_URN_USER), "profileUrl"), "referenceTypes"));
-    assert_json("true", sso_json_get(find(attributes_of(CUSTOM), "folders"), "multiValued"));
-    assert_json("false", sso_json_get(find(attributes_of(CUSTOM), "tag"), "multiValued"));
+    assert_int_equal(sso_json_size(attributes_of(CUSTOM)), 2);
+    assert_string_equal(sso_json_get_text(find(attributes_of(CUSTOM), "folders"), "type"), "string");
+    assert_non_null(find(attributes_of(CUSTOM), "tag"));
 }
 
 static void test_schemas_resource_types(void **state)
