@@ -34,18 +34,10 @@ static void check_database_file(draft_t *draft)
     const char *user = sso_storage_user();
     const char *closed = database->folder != NULL ? closed_folder(draft->pool, state) : NULL;
     apr_finfo_t info;
-    if (closed != NULL && strcmp(closed, state) != 0) {
-        complain(
-            draft, "ENTRA4071", SSO_SERVER_STATE_DIRECTORY,
-            "%s lies below %s, which is closed to httpd's children (user %s), whose database is in it; \"chmod o+x "
-            "%s\", or write a directory elsewhere",
-            state, closed, user, closed);
-        return;
-    }
     if (closed != NULL) {
         complain(draft, "ENTRA4071", SSO_SERVER_STATE_DIRECTORY,
-                 "%s is closed to httpd's children (user %s), whose database is in it; \"chmod 0711 %s\"", state, user,
-                 state);
+                 "%s is closed to httpd's children (user %s), whose database is in %s; \"chmod %s %s\"", closed, user,
+                 database->folder, strcmp(closed, state) == 0 ? "0711" : "o+x", closed);
         return;
     }
     const char *folder = ap_make_dirstr_parent(draft->pool, database->params);

@@ -26,6 +26,9 @@ const groupsOf = async (site, browser) => (headerOf((await browser.navigate(site
 const graph = (site) => site.emu.stats().graph;
 const scopeOf = async (site) => new URL((await site.browser().navigate(site.at('/page.html'), { follow: false })).response.location).searchParams.get('scope').split(' ');
 
+/** From the next sign-in on `user` is in so many groups. */
+const member = (site, user, count) => site.emu.control('user', { user, set: { groups: person('max').groups.slice(0, count) } });
+
 /** The sign-in of `user` ends with this number, without a session; the next, once the cause is gone, works. */
 async function refused(site, user, status, number, { also = [] } = {}) {
   await site.as(user);
@@ -97,6 +100,20 @@ describe('groups', { skip: missing }, () => {
     await site.stop();
   });
 
+  test('more than 20 named groups are asked for in calls of 20, and those of each call count', async () => {
+    const others = Array.from({ length: 44 }, (_, i) => group(`max${String(i + 1).padStart(4, '0')}`));
+    // One of his groups in the first call, the middle of the second, and the last place of the third.
+    const named = [group('staff'), ...others.slice(0, 29), group('many100'), ...others.slice(29), group('many200')];
+    const site = await start({ rules: { named: `Require entra-group ${named.join(' ')}`, ...Object.fromEntries(named.map((id, i) => [`n${i}`, `Require entra-group ${id}`])) } });
+    const gus = await site.signedIn({ user: 'gus' });
+    assert.deepEqual(await groupsOf(site, gus), [group('staff'), group('many100'), group('many200')]);
+    for (const [i] of named.entries()) assert.equal(await statusOf(site, gus, `n${i}`), [0, 30, 46].includes(i) ? 200 : 403, `the group at ${i}`);
+    assert.equal(await statusOf(site, gus, 'named'), 200);
+    const asked = graph(site).checkMemberGroups;
+    assert.deepEqual([asked.calls, asked.ids], [3, named.length]);
+    await site.stop();
+  });
+
   test('both forms of overage are understood, and the address in the token is not followed', async () => {
     const site = await start({ rules: { finance: `Require entra-group ${group('finance')}` } });
     for (const shape of [FORCED, { unset: ['groups'], set: { hasgroups: true } }]) {
@@ -116,8 +133,30 @@ describe('groups', { skip: missing }, () => {
     assert.deepEqual(nell.sort(), ['oncall', 'platform', 'engineering', 'social'].map(group).sort());
     assert.deepEqual((await groupsOf(site, await site.signedIn({ user: 'ada' }))).sort(), [...person('ada').groups].sort());
     assert.deepEqual(await groupsOf(site, await site.signedIn({ user: 'noroles' })), []);
-    // 5000 ids are no cookie: the sign-in says so, and does not cut them.
-    await refused(site, 'max', 500, 1406);
+    // 250 and 5000 ids are no cookie: the sign-in says so, and does not cut them. Every page was read before.
+    for (const [user, pages] of [['gus', 1], ['max', 6]]) {
+      const { calls } = graph(site).transitiveMemberOf;
+      await refused(site, user, 500, 1406);
+      assert.equal(graph(site).transitiveMemberOf.calls, calls + pages, user);
+    }
+    // What the manual says of the default, from a token that has them all.
+    await member(site, 'root', 120);
+    assert.equal((await groupsOf(site, await site.signedIn({ user: 'root' }))).length, 120);
+    await member(site, 'root', 150);
+    await refused(site, 'root', 500, 1406);
+    await site.stop();
+  });
+
+  test('EntraGroups all has 250 groups where httpd reads headers that are long enough', async () => {
+    const site = await start({ directives: { EntraGroups: 'all', LimitRequestFieldSize: 16380 }, rules: { last: `Require entra-group ${group('many249')}` } });
+    const gus = await site.signedIn({ user: 'gus' });
+    assert.deepEqual((await groupsOf(site, gus)).sort(), [...person('gus').groups].sort());
+    assert.equal(await statusOf(site, gus, 'last'), 200);
+    assert.equal(graph(site).transitiveMemberOf.calls, 1);
+    await member(site, 'root', 280);
+    assert.equal((await groupsOf(site, await site.signedIn({ user: 'root' }))).length, 280);
+    await member(site, 'root', 320);
+    await refused(site, 'root', 500, 1406);
     await site.stop();
   });
 

@@ -7,32 +7,25 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import http from 'node:http';
 import { describe, test } from 'node:test';
-import { OTHER_CLIENT } from '../emulator/tenants.mjs';
+import { groups, OTHER_CLIENT } from '../emulator/tenants.mjs';
 import { CGI_ENV, cgiVars } from './lib/backends.mjs';
 import { headerOf, makeFrame, startEcho } from './lib/echo.mjs';
 import { Connection, request } from './lib/http.mjs';
 import { missing } from './lib/httpd.mjs';
 import { noPostgres, startPostgres } from './lib/postgres.mjs';
-import { assertClosedToStrangers, assertSignsOut, startRecipe, startTlsFront } from './lib/recipe.mjs';
+import { assertClosedToStrangers, assertSignsOut, startRecipe, startTlsFront, withRecipe } from './lib/recipe.mjs';
 import { CLIENT, SECRET_PAGE } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
 const ADA = 'ada@contoso.example';
+const STAFF = '0f1e2d3c-4b5a-4968-8776-655443322110';
+const DRAFTS = groups.find(({ key }) => key === 'finance').id;
 const variable = (response, name) => cgiVars(response).find(([known]) => known === name)?.[1];
 const basic = (user, password) => ({ Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` });
 const account = (user, password) => `${user}:{SHA}${createHash('sha1').update(password).digest('base64')}\n`;
 
-/** A recipe for the length of a step; its log is judged. */
-async function withRecipe(name, options, step) {
-  const recipe = await startRecipe(name, options);
-  try {
-    await step(recipe);
-  } catch (error) {
-    await recipe.stop({ judge: false });
-    throw error;
-  }
-  await recipe.stop();
-}
+/** A parameter of the authorize requests of a navigation. */
+const asked = (page, name) => page.visited(/\/authorize\?/).map((url) => new URL(url).searchParams.get(name));
 
 /** Who the application behind the proxy sees. */
 const seen = async (recipe, browser, target, name = 'x-entra-user', origin = undefined) => headerOf((await browser.navigate(recipe.at(target, origin))).json(), name);
@@ -108,7 +101,7 @@ describe('the recipes of conf.d', { skip: missing }, () => {
   });
 
   test('roles-and-groups: rules by role, group and domain', async () => {
-    await withRecipe('roles-and-groups', {}, async (recipe) => {
+    await withRecipe('roles-and-groups', { replace: [['1a2b3c4d-0000-4000-8000-9e0f1a2b3c4d', DRAFTS], ['entra-domain example.com', 'entra-domain contoso.example']] }, async (recipe) => {
       await assertClosedToStrangers(recipe);
       const ada = await recipe.signedIn();
       assert.match(headerOf(ada.page.json(), 'x-entra-roles')[0], /\beditor\b/);
@@ -116,6 +109,17 @@ describe('the recipes of conf.d', { skip: missing }, () => {
       recipe.httpd.expect(/AH01631: user ada@contoso\.example: .*"\/admin\/"/);
       const root = await recipe.signedIn({ user: 'root', path: '/admin/' });
       assert.equal(root.page.status, 200);
+      // Editors of the group of drafts get there. Whose group, domain or role is another does not, and gets no further sign-in.
+      assert.equal((await ada.navigate(recipe.at('/drafts/'))).json().url, '/drafts/');
+      const outside = async (user, set) => {
+        await recipe.emu.control('user', { user, set });
+        const browser = await recipe.signedIn({ user });
+        return [(await browser.navigate(recipe.at('/drafts/'), { follow: false })).status, (await browser.fetch(recipe.at('/.entra/session'))).json().user];
+      };
+      assert.deepEqual(await outside('root', {}), [403, 'root@contoso.example'], 'an editor who is not in the group');
+      assert.deepEqual(await outside('guest', { groups: [STAFF, DRAFTS] }), [403, 'grace@partner.example'], 'an editor of the group, of another domain');
+      assert.deepEqual(await outside('eleni', { groups: [DRAFTS] }), [403, 'eleni@contoso.example'], 'of the group and the domain, but no editor');
+      recipe.httpd.expect(...['root@contoso', 'grace@partner', 'eleni@contoso'].map((name) => new RegExp(`AH01631: user ${name}\\.example: .*"/drafts/"`)));
       await assertSignsOut(recipe, ada);
     });
   });
@@ -149,6 +153,22 @@ describe('the recipes of conf.d', { skip: missing }, () => {
       assert.equal((await ada.navigate(recipe.at('/payroll/'), { follow: false })).status, 403);
       recipe.httpd.expect(/AH01631: .*"\/payments\/"/, /AH01631: .*"\/payroll\/"/);
       await assertSignsOut(recipe, ada);
+      // A sign-in of two hours ago has the context and is made afresh all the same; a program is told so.
+      await recipe.emu.control('auto', { user: 'ada', ageSeconds: 7200 });
+      const late = recipe.browser();
+      assert.equal((await late.navigate(recipe.at('/payments/'))).status, 200);
+      const program = await late.fetch(recipe.at('/payments/approve/'));
+      assert.deepEqual([program.status, program.json().error], [401, 'ENTRA1517']);
+      const approve = await late.navigate(recipe.at('/payments/approve/'));
+      assert.deepEqual([approve.status, approve.json().url, asked(approve, 'max_age')], [200, '/payments/approve/', ['600']], approve.trace);
+      assert.equal((await late.navigate(recipe.at('/payments/approve/'), { follow: false })).status, 200);
+      // At the shared desk the accounts are shown, on other pages they are not; who is signed in works on.
+      for (const [target, prompt] of [['/shared-desk/', 'select_account'], ['/', null]]) {
+        const page = await recipe.browser().navigate(recipe.at(target), { follow: false });
+        assert.equal(new URL(page.response.location).searchParams.get('prompt'), prompt, target);
+      }
+      await assertClosedToStrangers(recipe, '/shared-desk/');
+      assert.equal((await late.navigate(recipe.at('/shared-desk/'), { follow: false })).status, 200);
     });
   });
 

@@ -209,7 +209,7 @@ describe('the configuration of the database', { skip: missing }, () => {
     // A folder above it, as a home directory is.
     const below = path.join(folder, 'state');
     mkdirSync(below, { mode: 0o711 });
-    assert.match(complaint(siteConfigtest({ directives: { EntraStateDirectory: below } }).output, 'ENTRA4071'), new RegExp(`${below} lies below ${folder}, which is closed to httpd's children \\(user \\S+\\).*chmod o\\+x ${folder}`));
+    assert.match(complaint(siteConfigtest({ directives: { EntraStateDirectory: below } }).output, 'ENTRA4071'), new RegExp(`: ${folder} is closed to httpd's children \\(user \\S+\\), whose database is in ${below}/database.*chmod o\\+x ${folder}"`));
     rmSync(below, { recursive: true });
     chmodSync(folder, 0o711);
     // configtest makes nothing; a file of root's in its place is seen.

@@ -183,6 +183,18 @@ export async function startRecipe(name, { replace = [], before = '', files, modu
   }
 }
 
+/** A recipe for the length of a step; its log is judged. */
+export async function withRecipe(name, options, step) {
+  const recipe = await startRecipe(name, options);
+  try {
+    await step(recipe);
+  } catch (error) {
+    await recipe.stop({ judge: false });
+    throw error;
+  }
+  await recipe.stop();
+}
+
 /** Nobody without a session gets in, as a page or as a program. */
 export async function assertClosedToStrangers(recipe, target = '/', { origin, leak = SECRET_PAGE, headers } = {}) {
   const page = await recipe.browser().navigate(recipe.at(target, origin), { follow: false, headers });
