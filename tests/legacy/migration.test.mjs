@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A move step by step: mod_auth_openidc of Debian and this module in one httpd, one virtual host, each with paths of its own.
+// And that the converter and the manual know every directive that the old modules have.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { startEmulator } from '../emulator/server.mjs';
 import { headerOf } from '../e2e/lib/echo.mjs';
 import { httpdInstalled, missing } from '../e2e/lib/httpd.mjs';
 import { assertClosedToStrangers, assertSignsOut, startRecipe } from '../e2e/lib/recipe.mjs';
 import { CLIENT, CLIENT_SECRET, CONTOSO } from '../e2e/lib/site.mjs';
-import { fileOf } from './lib/packages.mjs';
+import { absent, fileOf } from './lib/packages.mjs';
 
 const MODULE = fileOf('libapache2-mod-auth-openidc', 'usr/lib/apache2/modules/mod_auth_openidc.so') ?? path.join(httpdInstalled().modules, 'mod_auth_openidc.so');
 const skip = missing || (existsSync(MODULE) ? false : 'mod_auth_openidc is not there (package libapache2-mod-auth-openidc)');
@@ -110,4 +112,32 @@ describe('both modules in one httpd', { skip }, () => {
     const fresh = await recipe.signedIn({ path: '/new/page' });
     assert.equal((await fresh.navigate(recipe.at('/old/page'), { follow: false })).status, 302);
   });
+});
+
+describe('every directive of an old module has its place', () => {
+  const ours = (file) => readFileSync(path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..', file), 'utf8');
+  // The names of httpd's table are whole strings of the module.
+  const directives = (file, prefix) => [...new Set([...readFileSync(file, 'latin1').matchAll(new RegExp(`(?<=\\0)${prefix}[A-Z][A-Za-z0-9]+(?=\\0)`, 'g'))].map(([name]) => name))].sort();
+  const manual = ours('docs/migration.md');
+  const notInManual = (names) => names.filter((name) => !new RegExp(`\`${name}[\` ]`).test(manual));
+
+  test('of mod_auth_openidc, in the converter', { skip: existsSync(MODULE) ? false : skip }, () => {
+    const names = directives(MODULE, 'OIDC');
+    assert.ok(names.length > 100, names.join());
+    const rows = new Set([...ours('src/command/convert.def').matchAll(/^[A-Z]+\("(OIDC\w+)"/gm)].map(([, name]) => name));
+    assert.deepEqual(names.filter((name) => !rows.has(name)), []);
+    assert.deepEqual(notInManual(names), []);
+  });
+
+  for (const [title, name, file, prefix, least] of [
+    ['mod_auth_mellon', 'libapache2-mod-auth-mellon', 'mod_auth_mellon.so', 'Mellon', 50],
+    ['Shibboleth', 'libapache2-mod-shib', 'mod_shib.so', 'Shib', 15],
+  ]) {
+    const where = `usr/lib/apache2/modules/${file}`;
+    test(`of ${title}, in the manual`, { skip: absent([name, where]) }, () => {
+      const names = directives(fileOf(name, where), prefix);
+      assert.ok(names.length > least, names.join());
+      assert.deepEqual(notInManual(names), []);
+    });
+  }
 });
