@@ -148,8 +148,9 @@ static sso_rc header_check(sso_ctx_t *ctx, const sso_json_t *header, const char 
     if (alg == NULL || strcmp(alg, "RS256") != 0) {
         return sso_fail(ctx, SSO_R_JWT_ALG, "alg %s", sso_printable(ctx->pool, alg));
     }
-    if (typ != NULL && strcmp(typ, "JWT") != 0) {
-        return sso_fail(ctx, SSO_R_JWT_TYP, "typ %s", sso_printable(ctx->pool, typ));
+    /* All that comes here is signed by Entra, which writes typ into ID tokens and access tokens of both versions. */
+    if (typ == NULL || strcmp(typ, "JWT") != 0) {
+        return sso_fail(ctx, SSO_R_JWT_TYP, "typ %s", typ == NULL ? "is absent" : sso_printable(ctx->pool, typ));
     }
     /* Even an empty crit is an offence (RFC 7515 4.1.11), and b64 changes what is signed (RFC 7797). */
     if (sso_json_get(header, "crit") != NULL || sso_json_get(header, "b64") != NULL) {

@@ -27,6 +27,7 @@ void *sso_config_make_server(apr_pool_t *pool, server_rec *server)
     config->acrs = apr_array_make(pool, 4, sizeof(const char *));
     config->names = apr_array_make(pool, 4, sizeof(const char *));
     config->scopes = apr_array_make(pool, 4, sizeof(const char *));
+    config->emails = apr_array_make(pool, 4, sizeof(const char *));
     sso_defaults_server(pool, config->option);
     return config;
 }
@@ -78,6 +79,7 @@ void *sso_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->acrs = join_texts(pool, outer->acrs, inner->acrs);
     config->names = join_texts(pool, outer->names, inner->names);
     config->scopes = join_texts(pool, outer->scopes, inner->scopes);
+    config->emails = join_texts(pool, outer->emails, inner->emails);
     config->signs = outer->signs || inner->signs;
     config->takes_tokens = outer->takes_tokens || inner->takes_tokens;
     return config;

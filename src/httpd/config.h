@@ -56,6 +56,7 @@ typedef struct {
      * stands for any rest */
     apr_array_header_t *names;
     apr_array_header_t *scopes; /* const char *: named by any EntraAccessToken of this server */
+    apr_array_header_t *emails; /* const char *: FILE:LINE of the EntraRemoteUser in its sections that hold %{email} */
     sso_site_config_t *site;    /* made after the configuration is read; NULL when this server has no Entra */
     bool used;                  /* AuthType Entra stands somewhere in it */
     bool signs;                 /* EntraSignedIdentity on stands somewhere in it */

@@ -450,7 +450,12 @@ static void note_template(cmd_parms *cmd, const option_t *row, const sso_value_t
 {
     sso_server_config_t *server = sso_config_server(cmd->server);
     if (row->parse == parse_TEMPLATE) {
-        sso_template_claims(((const sso_remote_user_t *)value->object)->template, server->claims);
+        const sso_template_t *template = ((const sso_remote_user_t *)value->object)->template;
+        sso_template_claims(template, server->claims);
+        /* Outside of all sections the line may be replaced by a virtual host's own: site.c looks at what is left. */
+        if (cmd->path != NULL && sso_template_has_email(template)) {
+            APR_ARRAY_PUSH(server->emails, const char *) = apr_psprintf(cmd->pool, "%s:%d", value->file, value->line);
+        }
     } else if (row->parse == parse_HEADER || row->parse == parse_VARIABLE) {
         const sso_export_item_t *items = (const void *)value->items->elts;
         const sso_export_item_t *item = &items[value->items->nelts - 1];

@@ -358,6 +358,42 @@ static void check_state_directory(draft_t *draft)
     }
 }
 
+/* SECURITY: email is whatever the owner of the account writes, who in a tenant of his own, or with a personal account,
+ * is anybody: "ada@contoso.example" of another tenant would be our ada (nOAuth). */
+static void judge_email(draft_t *draft, const char *place)
+{
+    const char *tenant = draft->site->authority.tenant;
+    if (tenant == NULL) {
+        return;
+    }
+    if (sso_tenant_is_several(tenant) || strcmp(tenant, "consumers") == 0 ||
+        strcasecmp(tenant, SSO_CONSUMERS_TENANT) == 0) {
+        complain(draft, "ENTRA4023", SSO_SERVER_TENANT,
+                 "%s lets in accounts whose owners can write any email, and EntraRemoteUser names users by %%{email} "
+                 "(%s), so anybody could be anybody else; write EntraRemoteUser %%{oid}@%%{tid}",
+                 tenant, place);
+        return;
+    }
+    warn(draft, "ENTRA4024", SSO_SERVER_TENANT,
+         apr_psprintf(draft->pool,
+                      "EntraRemoteUser names users by %%{email} (%s), which Entra does not verify, which can change, "
+                      "and which two accounts can have; better write EntraRemoteUser %%{oid}@%%{tid} or "
+                      "%%{preferred_username}",
+                      place));
+}
+
+static void check_emails(draft_t *draft)
+{
+    const sso_dir_config_t *dir = ap_get_module_config(draft->server->lookup_defaults, &entra_sso_module);
+    const sso_value_t *outside = &dir->option[SSO_DIR_REMOTE_USER];
+    if (outside->set && sso_template_has_email(((const sso_remote_user_t *)outside->object)->template)) {
+        judge_email(draft, apr_psprintf(draft->pool, "%s:%d", outside->file, outside->line));
+    }
+    for (int i = 0; i < draft->config->emails->nelts; i++) {
+        judge_email(draft, sso_text_at(draft->config->emails, i));
+    }
+}
+
 static void check_contexts(draft_t *draft)
 {
     if (draft->config->acrs->nelts > SSO_MAX_ACRS) {
@@ -389,6 +425,7 @@ int sso_site_prepare(apr_pool_t *pool, const server_rec *server, bool quiet)
     fill_outbound(&draft);
     check_state_directory(&draft);
     check_contexts(&draft);
+    check_emails(&draft);
     sso_draft_database(&draft);
     sso_draft_audit(&draft);
     if (draft.faults == 0) {

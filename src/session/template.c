@@ -136,6 +136,15 @@ void sso_template_claims(const sso_template_t *template, apr_array_header_t *nam
     }
 }
 
+bool sso_template_has_email(const sso_template_t *template)
+{
+    bool has = false;
+    for (int i = 0; i < template->count; i++) {
+        has = has || template->parts[i].kind == PART_EMAIL;
+    }
+    return has;
+}
+
 /* One value is itself, whatever is in it; several are a list. */
 static const char *claim_text(apr_pool_t *pool, const sso_list_t *values, const char *separator)
 {

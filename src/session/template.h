@@ -17,6 +17,9 @@ const char *sso_template_parse(apr_pool_t *pool, const char *text, const sso_tem
  * each once. */
 void sso_template_claims(const sso_template_t *template, apr_array_header_t *names);
 
+/* True when %{email} is in it, which whoever owns the account or its tenant can write as he likes. */
+bool sso_template_has_email(const sso_template_t *template);
+
 /* The text for this record; lists joined by separator. NULL as soon as one claim is absent or empty: half a name is
  * worse than none. One lone claim is given in place, without a copy. */
 const char *sso_template_render(apr_pool_t *pool, const sso_template_t *template, const sso_record_t *record,

@@ -63,6 +63,7 @@ const basicLines = (server) => `AuthType Basic\nAuthName "x"\nAuthBasicProvider 
 const REFUSED_BY_HTTPD = /AH01629|AH01631/;
 const ENTRIES = ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8'];
 const HT = (...lines) => `${lines.join('\n')}\n`;
+const WHOM_TO_ASK = 'ask the administrator of this application for access';
 const rolesOf = (page) => (headerOf(page.json(), 'x-entra-roles')[0] ?? '').split(',').filter(Boolean);
 
 describe('access', { skip: missing }, () => {
@@ -177,6 +178,7 @@ ${ENTRIES.map((name, i) => `<Directory "${server.docroot}/idx/${name}">\nEntraRo
     let page;
     const log = await site.httpd.logOf(async () => { page = await browsers.ada.navigate(site.at('/app/role/x?a=1')); });
     assertPage(site, page.response, 403, 1502);
+    assert.ok(page.text.includes(WHOM_TO_ASK), page.text);
     assert.equal(page.hops.length, 1);
     assert.equal(page.response.header('www-authenticate'), undefined);
     assert.equal(page.response.cookies.length, 0);
@@ -193,11 +195,18 @@ ${ENTRIES.map((name, i) => `<Directory "${server.docroot}/idx/${name}">\nEntraRo
     assert.ok(line.includes(`entra-role app.admin; entra-group ${group('finance')}`), line);
   });
 
+  test('a rule behind "not" that holds is in the log line', async () => {
+    const log = await site.httpd.logOf(() => browsers.root.navigate(site.at('/app/none/x')));
+    const line = log.split('\n').find((text) => text.includes('ENTRA1502'));
+    assert.match(line, /holds: [^;]*entra-role app\.admin/);
+  });
+
   test('a program gets the refusal as JSON', async () => {
     const response = await browsers.ada.fetch(site.at('/app/role/x'));
     assert.equal(response.status, 403);
     assert.match(response.header('content-type'), /^application\/problem\+json\b/);
     assert.equal(response.json().status, 403);
+    assert.equal(response.json().detail, 'You are signed in, but your account is not allowed to open this page.');
     assert.equal(response.header('www-authenticate'), undefined);
     assertClosed(response);
   });

@@ -203,6 +203,7 @@ describe('bearer', { skip: missing }, () => {
       'a key of personal accounts': [1531, { shape: { signWith: 'other' } }],
       'a key in the header': [1531, { shape: { inject: 'jwk' } }],
       'another typ': [1531, { shape: { header: { typ: 'at+jwt' } } }],
+      'no typ': [1531, { shape: { headerUnset: ['typ'] } }],
       'a broken signature': [1531, { shape: { tamper: 'signature' } }],
       'an altered payload': [1531, { shape: { tamper: 'payload' } }],
       'a token for Graph': [1531, { resource: GRAPH }],

@@ -11,7 +11,7 @@ import test, { after, before, describe } from 'node:test';
 import { selfSigned, toPem } from '../emulator/certificate.mjs';
 import { CERT_CLIENT, CLIENT_SECRET } from '../emulator/tenants.mjs';
 import { assertClosed, assertPage } from './lib/checks.mjs';
-import { configtest, missing, startHttpd } from './lib/httpd.mjs';
+import { configtest, httpdInstalled, missing, startHttpd } from './lib/httpd.mjs';
 import { closeLeftovers, startSite } from './lib/leftovers.mjs';
 import { CLIENT, CONTOSO, entraLines } from './lib/site.mjs';
 
@@ -101,6 +101,7 @@ describe('configuration', { skip: missing }, () => {
     ['EntraOutboundTimeout', '3s', /takes 2 arguments/], ['EntraOutboundTimeout', '3s 1s', /at most 60s/], ['EntraOutboundTimeout', '1s 61s', /at most 60s/], ['EntraOutboundTimeout', '0s 5s', /at least 100ms/], ['EntraOutboundTimeout', '3s ten', /no duration/],
     ['EntraClockSkew', 'x', /no duration .* write one like/], ['EntraClockSkew', '-5m', /no duration/], ['EntraClockSkew', '5 m', /takes 1 argument/],
     ['EntraSessionMaxAge', '8hours', /no duration/], ['EntraSessionIdleTimeout', '99999999999999999999h', /no duration/],
+    ['EntraSessionRevalidate', 'often', /no duration/], ['EntraSessionRevalidate', '5 m', /takes 1 argument/], ['EntraSessionGrace', '1hour', /no duration/], ['EntraSessionGrace', '-1h', /no duration/],
     ['EntraCookieDomain', 'localhost', /write one like example\.com/], ['EntraCookieDomain', 'a..b', /write one like/], ['EntraCookieDomain', '"ex ample.com"', /write one like/], ['EntraCookieDomain', 'example.com;', /write one like/],
     ['EntraRemoteUser', '"%"', /%%/], ['EntraRemoteUser', '"%{oid"', /%\{claim\}/], ['EntraRemoteUser', '"%{}"', /empty/], ['EntraRemoteUser', '"%{a b}"', /no name of a claim/], ['EntraRemoteUser', '"%{scim:}"', /no attribute of the directory/], ['EntraRemoteUser', '"%{oid}" "("', /no regular expression/], ['EntraRemoteUser', 'a b c d', /takes at most 3 arguments/], ['EntraRemoteUser', `"%{${'a'.repeat(200)}}"`, /too long/],
     ['EntraHeaders', 'all', /write one of default, easyauth, none/],
@@ -125,6 +126,7 @@ describe('configuration', { skip: missing }, () => {
     ['no tenant', { directives: { EntraTenant: null } }, 4001, 'EntraTenant', /write "EntraTenant <tenant GUID>"/, false],
     ['several tenants and no list', { directives: { EntraTenant: 'common' } }, 4002, 'EntraAllowedTenants', /write the GUIDs .* or the word any/, false],
     ['several tenants and no list', { directives: { EntraTenant: 'organizations' } }, 4002, 'EntraAllowedTenants', /write the GUIDs/, false],
+    ...['organizations', 'common', 'consumers', '9188040D-6c67-4c5b-b112-36a304b66dad'].map((tenant) => [`users named by email with ${tenant}`, { directives: { EntraTenant: tenant, EntraAllowedTenants: GUID, EntraRemoteUser: '"%{email}"' } }, 4023, 'EntraTenant', /%\{email\} \(ROOT\/app\.conf:\d+\), .*write EntraRemoteUser %\{oid\}@%\{tid\}/, true]),
     ['no client', { directives: { EntraClientID: null } }, 4003, 'EntraClientID', /write "EntraClientID <GUID>"/, false],
     ['a secret file that is not there', { directives: { EntraClientSecret: 'file:nowhere' } }, 4004, 'EntraClientSecret', /nowhere cannot be opened: No such file.*chmod 600/, true],
     ['a world-readable secret file', { directives: { EntraClientSecret: 'file:public-secret' } }, 4004, 'EntraClientSecret', /mode 0644.*chmod 600/, true],
@@ -160,6 +162,11 @@ describe('configuration', { skip: missing }, () => {
     ['no time at all', { directives: { EntraSessionMaxAge: '0s' } }, 4014, 'EntraSessionMaxAge', /more than nothing/, true],
     ['no end', { directives: { EntraSessionMaxAge: 'off' } }, 4014, 'EntraSessionMaxAge', /at most 8h/, true],
     ['no idle time at all', { directives: { EntraSessionIdleTimeout: '0s' } }, 4015, 'EntraSessionIdleTimeout', /write off to have none/, true],
+    ['Entra asked too often', { directives: { EntraSessionRevalidate: '9999ms' } }, 4085, 'EntraSessionRevalidate', /10s at least.*write off to ask never/, true],
+    ['Entra asked at each request', { directives: { EntraSessionRevalidate: '0s' } }, 4085, 'EntraSessionRevalidate', /10s at least/, true],
+    ['no grace', { directives: { EntraSessionGrace: 'off' } }, 4086, 'EntraSessionGrace', /between 1m and 8h/, true],
+    ['too short a grace', { directives: { EntraSessionGrace: '59s' } }, 4086, 'EntraSessionGrace', /between 1m and 8h/, true],
+    ['a grace of more than 8 hours', { directives: { EntraSessionGrace: '481m' } }, 4086, 'EntraSessionGrace', /between 1m and 8h/, true],
     ['a foreign cookie domain', { name: 'https://app.example.com', directives: { EntraCookieDomain: 'other.com' } }, 4016, 'EntraCookieDomain', /no parent domain of the public host app\.example\.com/, true],
     ['after 9e1d4d0d: a cookie domain that is only the end of the name', { name: 'https://evil-example.com', directives: { EntraCookieDomain: 'example.com' } }, 4016, 'EntraCookieDomain', /no parent domain/, true],
     ['merged trailers', { inner: 'MergeTrailers on' }, 4017, 'MergeTrailers', /write "MergeTrailers off"/, false],
@@ -205,6 +212,26 @@ describe('configuration', { skip: missing }, () => {
     }
   });
 
+  test('ENTRA4031: no mod_watchdog, which refreshes the keys', () => {
+    const { httpd, builtin } = httpdInstalled();
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'entra-e2e-watchdog-'));
+    try {
+      // Debian's httpd has it compiled in: a copy of the program, in which it goes by another name of the same length.
+      const program = path.join(folder, 'httpd');
+      const bytes = readFileSync(httpd).toString('latin1');
+      assert.equal(bytes.includes('mod_watchdog.c'), builtin.has('watchdog'));
+      writeFileSync(program, bytes.replaceAll('mod_watchdog.c', 'mod_watchcat.c'), { encoding: 'latin1', mode: 0o700 });
+      const judged = (lines) => configtest({ program, files: FILES, loadOrder: (names) => names.filter((name) => name !== 'watchdog'), config: lines.join('\n') });
+      const { status, output } = judged([...linesOf(BASE), PROTECTED]);
+      assert.notEqual(status, 0, output);
+      assert.match(output, /ENTRA4031: mod_watchdog is not loaded, .*write "LoadModule watchdog_module modules\/mod_watchdog\.so"/);
+      assert.equal(output.match(/ENTRA4/g).length, 1, output);
+      assert.equal(judged([]).status, 0, 'who does not use this module needs none');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   test('ENTRA4010: a name from which no origin can be told', () => {
     for (const name of ['"bad_host!"', 'https://2130706433']) {
       const { status, output } = judge({ name });
@@ -213,6 +240,55 @@ describe('configuration', { skip: missing }, () => {
       assert.match(output, /ENTRA4010: EntraPublicURL: .*write "ServerName https:\/\/app\.example\.com"/);
     }
     assert.match(judge({ name: 'https://2130706433' }).output, /ENTRA4010|Syntax error/);
+  });
+
+  describe('users named by email', () => {
+    const EMAIL = 'EntraRemoteUser "%{email}"';
+    const several = { EntraTenant: 'organizations', EntraAllowedTenants: GUID };
+    const section = (line) => `<Location "/mail/">\n${line}\n</Location>`;
+    const found = (output, number) => output.split('\n').filter((line) => line.includes(`ENTRA${number}: `));
+
+    test('ENTRA4023: in any template, and in any section, of the virtual host or outside of it', () => {
+      for (const [options, place] of [
+        [{ inner: 'EntraRemoteUser "%{email}/%{tid}"' }, 'app'],
+        [{ inner: 'EntraRemoteUser "x-%{email}" "^x-(.*)$"' }, 'app'],
+        [{ inner: section(EMAIL) }, 'app'],
+        [{ inner: section(EMAIL), directives: { EntraRemoteUser: '"%{oid}@%{tid}"' } }, 'app'],
+        [{ host: `<Location "/">\nAuthType Entra\nRequire valid-user\n<If "true">\n${EMAIL}\n</If>\n</Location>` }, 'app'],
+        [{ outer: section(EMAIL) }, 'httpd'],
+        [{ outer: EMAIL }, 'httpd'],
+      ]) {
+        const { status, output } = judge({ ...options, directives: { ...several, ...options.directives } });
+        assert.notEqual(status, 0, output);
+        assert.equal(found(output, 4023).length, 1, output);
+        assert.match(found(output, 4023)[0], new RegExp(`by %\\{email\\} \\(ROOT/${place}\\.conf:\\d+\\)`));
+        assert.equal(found(output, 4024).length, 0, output);
+      }
+    });
+
+    test('ENTRA4024: a warning with one tenant, for each place', () => {
+      for (const tenant of [GUID, 'contoso.example']) {
+        const { status, output } = judge({ directives: { EntraTenant: tenant }, inner: `${EMAIL}\n${section(EMAIL)}` });
+        assert.equal(status, 0, output);
+        assert.equal(found(output, 4024).length, 2, output);
+        assert.match(found(output, 4024)[0], /EntraTenant: .*by %\{email\} \(ROOT\/app\.conf:\d+\).*better write .*\[ROOT\/app\.conf:\d+, in localhost \(ROOT\/app\.conf:2\)\]$/);
+        assert.doesNotMatch(output, /ENTRA4023/);
+      }
+    });
+
+    test('neither where the virtual host names users otherwise, or email is only handed on', () => {
+      for (const options of [
+        { outer: EMAIL, inner: 'EntraRemoteUser "%{oid}@%{tid}"' },
+        { inner: 'EntraRemoteUser "%{oid}"\nEntraHeader X-Mail "%{email}"\nEntraEnv MAIL "%{email}"' },
+        { inner: 'EntraRemoteUser "%%{email}-%{oid}"' },
+      ]) {
+        for (const directives of [several, {}]) {
+          const { status, output } = judge({ ...options, directives });
+          assert.equal(status, 0, output);
+          assert.doesNotMatch(output, /ENTRA402/);
+        }
+      }
+    });
   });
 
   test('several mistakes are all reported at once, each with its place', () => {
@@ -323,6 +399,8 @@ describe('configuration', { skip: missing }, () => {
     EntraClockSkew: ['0s', '10m', '600s', '300'],
     EntraSessionMaxAge: ['8h', '480m', '1s', '28800'],
     EntraSessionIdleTimeout: ['off', 'OFF', '1h', '1s', '9h'],
+    EntraSessionRevalidate: ['off', 'OFF', '10s', '5m', '9h'],
+    EntraSessionGrace: ['1m', '60', '1h', '8h'],
     EntraContinuousAccess: ['on', 'off', 'ON'],
     EntraTenantWatch: ['off', 'OFF', '30s', '1m', '8h'],
     EntraRemoteUser: ['"%{oid}"', '"%{preferred_username}" "^(.*)@contoso\\.example$"', '"%{upn}" "^(.*)@(.*)$" "$2\\\\$1"', '"user-%{oid}-100%%"', '"%{extn.employeeid}"', '"%{http://schemas.example/x}"'],

@@ -876,6 +876,7 @@ describe('configuration of the identity', { skip: missing }, () => {
     site = await startAreas({
       backends,
       directives: { EntraHeader: 'X-Level "server"', EntraRemoteUser: '"%{oid}"' },
+      expectLog: [/ENTRA4024: EntraTenant: .*%\{email\}/],
       extra: (s, ports) => {
         const place = (path, lines) => `<Location "/in/http/${path}/">\n    ${lines.join('\n    ')}\n</Location>`;
         const both = (path, lines) => `${place(path, lines)}\n<Location "/in/fcgi/${path}/">\n    ${lines.join('\n    ')}\n</Location>`;

@@ -58,6 +58,7 @@ const REFUSED = {
   // header
   'typ of an access token': [1203, { header: { typ: 'at+jwt' } }],
   'typ of a logout token': [1203, { header: { typ: 'logout+jwt' } }],
+  'no typ': [1203, { headerUnset: ['typ'] }],
   'typ as a number': [1202, { header: { typ: 1 } }],
   'crit': [1205, { header: { crit: ['exp'] } }],
   'an empty crit': [1205, { header: { crit: [] } }],
@@ -159,7 +160,6 @@ const ACCEPTED = {
   'azp of this client': { set: { azp: CLIENT } },
   'exp after 2038': { set: { exp: 4102444800 } },
   'no nbf': { unset: ['nbf'] },
-  'no typ': { headerUnset: ['typ'] },
   'unknown members of the header': { header: { cty: 'x', vendor: { a: 1 } } },
   'unknown claims of every type': { set: { a: null, b: true, c: [1, 'x'], d: { e: {} }, f: 1.5 } },
   'a second published key': { signWith: 'secondary' },

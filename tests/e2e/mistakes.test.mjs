@@ -105,6 +105,8 @@ const AT_CONFIGTEST = [
   ['a key file that was cut', { files: { 'state/cookie.keys': secret(KEYS.slice(0, 30)) } }, /ENTRA4021: .*cookie\.keys/, /restore it from the other nodes/],
   ['a key file that everyone can read', { files: { 'state/cookie.keys': secret(KEYS, 0o644) } }, /ENTRA4021: .*mode 0644/, /restore it/],
   ['a group by name where tenants are many', { directives: { EntraTenant: 'organizations', EntraAllowedTenants: 'any' }, host: FINANCE }, /ENTRA4022: .*each tenant can have a group named 'Finance'/, /write the group's object id/],
+  ['users named by email where tenants are many', { directives: { EntraTenant: 'organizations', EntraAllowedTenants: 'any', EntraRemoteUser: '"%{email}"' } }, /ENTRA4023: EntraTenant: .*by %\{email\}/, /write EntraRemoteUser %\{oid\}@%\{tid\}/],
+  ['users named by email', { directives: { EntraRemoteUser: '"%{email}"' } }, /ENTRA4024: EntraTenant: .*by %\{email\}/, /better write EntraRemoteUser %\{oid\}@%\{tid\}/],
   ['a misspelt directive', { directives: { EntraTennant: CONTOSO } }, /Invalid command 'EntraTennant'/, /perhaps misspelled/],
   ['AuthType Entra without Require', { host: '<Location "/">\n    AuthType Entra\n</Location>' }, /ENTRA4032: AuthType Entra without a Require protects nothing/, /write "Require valid-user"/],
   ['EntraBearer without AuthType Entra', { host: '<Location "/">\n    Require all granted\n    EntraBearer api://x\n</Location>' }, /ENTRA4050: EntraBearer without AuthType Entra/, /write "AuthType Entra"/],

@@ -239,6 +239,30 @@ static void test_aadsts_common_numbers_name_who_must_act(void **state)
     }
 }
 
+/* Whom the page sends people to is who acts by the table: an administrator, or the one whom a guest knows there. */
+static void check_names_administrator(const char *name, const sso_aadsts_t *row)
+{
+    if (row->actor == SSO_ACTOR_ADMIN && !holds(row->sentence, "administrator") &&
+        !holds(row->advice, "administrator") && !holds(row->advice, "your contact at ")) {
+        fail_msg("%s: an administrator must act, and the page names none: %s %s", name, row->sentence, row->advice);
+    }
+}
+
+static void test_aadsts_page_names_administrator_who_must_act(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", rows[i].code);
+        check_names_administrator(name, &rows[i]);
+    }
+    for (size_t i = 0; i < KNOWN_ERRORS; i++) {
+        check_names_administrator(known_errors[i], sso_aadsts_for_error(known_errors[i]));
+    }
+    check_names_administrator("the general row", sso_aadsts_for_error(NULL));
+}
+
 static void test_aadsts_number_in_text_is_read(void **state)
 {
     static const struct {
@@ -454,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_aadsts_number_between_rows_is_not_found),
         cmocka_unit_test(test_aadsts_extreme_number_is_not_found),
         cmocka_unit_test(test_aadsts_common_numbers_name_who_must_act),
+        cmocka_unit_test(test_aadsts_page_names_administrator_who_must_act),
         cmocka_unit_test(test_aadsts_number_in_text_is_read),
         cmocka_unit_test(test_aadsts_text_without_number_gives_zero),
         cmocka_unit_test(test_aadsts_lower_case_gives_zero),

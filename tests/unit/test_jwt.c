@@ -43,12 +43,12 @@ static void test_jwt_good_token_gives_claims(void **state)
     assert_string_equal(sso_json_get_text(claims, "sub"), "ada");
 }
 
-static void test_jwt_without_typ_is_accepted(void **state)
+static void test_jwt_without_typ_is_refused(void **state)
 {
     (void)state;
-    const sso_json_t *claims;
+    sso_jwt_t jwt;
     const char *token = fixture_token(unit_pool, FIXTURE_KEY_A, "{\"alg\":\"RS256\",\"kid\":\"a\"}", "{}");
-    assert_rc(SSO_OK, open_token(jwk_of(FIXTURE_KEY_A), token, &claims));
+    assert_rc(SSO_R_JWT_TYP, sso_jwt_parse(&unit_ctx, token, &jwt));
 }
 
 static void test_jwt_bad_header_is_refused_with_its_reason(void **state)
@@ -76,16 +76,19 @@ static void test_jwt_bad_header_is_refused_with_its_reason(void **state)
         {"{\"alg\":\"RS256\",\"kid\":\"a\",\"typ\":null}", SSO_R_JWT_HEADER},
         {"{\"alg\":\"RS256\",\"kid\":\"a\",\"typ\":\"at+jwt\"}", SSO_R_JWT_TYP},
         {"{\"alg\":\"RS256\",\"kid\":\"a\",\"typ\":\"\"}", SSO_R_JWT_TYP},
-        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":[\"exp\"]}", SSO_R_JWT_CRIT},
-        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":[]}", SSO_R_JWT_CRIT},
-        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":null}", SSO_R_JWT_CRIT},
-        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"b64\":false}", SSO_R_JWT_CRIT},
-        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"b64\":true}", SSO_R_JWT_CRIT},
-        {"{\"alg\":\"RS256\"}", SSO_R_JWT_KID},
-        {"{\"alg\":\"RS256\",\"kid\":\"\"}", SSO_R_JWT_KID},
+        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"typ\":\"jwt\"}", SSO_R_JWT_TYP},
+        {"{\"alg\":\"RS256\",\"kid\":\"a\",\"typ\":\"application/jwt\"}", SSO_R_JWT_TYP},
+        {"{\"alg\":\"RS256\",\"kid\":\"a\"}", SSO_R_JWT_TYP},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":[\"exp\"]}", SSO_R_JWT_CRIT},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":[]}", SSO_R_JWT_CRIT},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":null}", SSO_R_JWT_CRIT},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"a\",\"b64\":false}", SSO_R_JWT_CRIT},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"a\",\"b64\":true}", SSO_R_JWT_CRIT},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\"}", SSO_R_JWT_KID},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"\"}", SSO_R_JWT_KID},
         {"{\"alg\":\"RS256\",\"alg\":\"none\",\"kid\":\"a\"}", SSO_R_JWT_HEADER},
         {"{\"alg\":\"RS256\",\"kid\":\"a\",\"kid\":\"b\"}", SSO_R_JWT_HEADER},
-        {"{\"alg\":\"RS256\",\"kid\":\"a\"} ", SSO_OK},
+        {"{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"a\"} ", SSO_OK},
         {"{\"alg\":\"RS256\",\"kid\":\"a\"}{}", SSO_R_JWT_HEADER},
         {"{\"alg\":\"RS256\",\"kid\":\"a\\u0000b\"}", SSO_R_JWT_HEADER},
         {"[\"RS256\"]", SSO_R_JWT_HEADER},
@@ -113,10 +116,10 @@ static void test_jwt_key_in_header_is_ignored(void **state)
 {
     (void)state;
     const sso_json_t *claims;
-    const char *header = apr_pstrcat(
-        unit_pool,
-        "{\"alg\":\"RS256\",\"kid\":\"" KID "\",\"jwk\":", fixture_jwk(unit_pool, FIXTURE_KEY_ATTACKER, KID, ""),
-        ",\"jku\":\"https://evil.test/keys\",\"x5u\":\"https://evil.test/\",\"x5c\":[\"AA==\"]}", NULL);
+    const char *header =
+        apr_pstrcat(unit_pool, "{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"" KID "\",\"jwk\":",
+                    fixture_jwk(unit_pool, FIXTURE_KEY_ATTACKER, KID, ""),
+                    ",\"jku\":\"https://evil.test/keys\",\"x5u\":\"https://evil.test/\",\"x5c\":[\"AA==\"]}", NULL);
     const char *token = fixture_token(unit_pool, FIXTURE_KEY_ATTACKER, header, "{}");
     assert_rc(SSO_R_JWT_SIGNATURE, open_token(jwk_of(FIXTURE_KEY_A), token, &claims));
 }
@@ -398,7 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_test(test_jwt_good_token_gives_claims),
-        unit_test(test_jwt_without_typ_is_accepted),
+        unit_test(test_jwt_without_typ_is_refused),
         unit_test(test_jwt_bad_header_is_refused_with_its_reason),
         unit_test(test_jwt_key_in_header_is_ignored),
         unit_test(test_jwt_wrong_shape_is_refused),

@@ -10,12 +10,23 @@
 static void test_metadata_clouds_are_found_by_name(void **state)
 {
     (void)state;
-    assert_string_equal(sso_cloud_find("global")->login_url, "https://login.microsoftonline.com");
-    assert_string_equal(sso_cloud_find("usgov")->graph_url, "https://graph.microsoft.us");
-    assert_string_equal(sso_cloud_find("china")->login_url, "https://login.partner.microsoftonline.cn");
-    assert_string_equal(sso_cloud_find("usgov")->exchange_audience, "api://AzureADTokenExchangeUSGov");
-    assert_string_equal(sso_cloud_find("usgov")->v1_issuer, "https://sts.windows.net/{tenantid}/");
-    assert_string_equal(sso_cloud_find("china")->v1_issuer, "https://sts.chinacloudapi.cn/{tenantid}/");
+    static const sso_cloud_t rows[] = {
+        {"global", "https://login.microsoftonline.com", "https://graph.microsoft.com", "api://AzureADTokenExchange",
+         "https://sts.windows.net/{tenantid}/"},
+        {"usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us", "api://AzureADTokenExchangeUSGov",
+         "https://sts.windows.net/{tenantid}/"},
+        {"china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn",
+         "api://AzureADTokenExchangeChina", "https://sts.chinacloudapi.cn/{tenantid}/"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const sso_cloud_t *cloud = sso_cloud_find(rows[i].name);
+        assert_non_null(cloud);
+        assert_string_equal(cloud->name, rows[i].name);
+        assert_string_equal(cloud->login_url, rows[i].login_url);
+        assert_string_equal(cloud->graph_url, rows[i].graph_url);
+        assert_string_equal(cloud->exchange_audience, rows[i].exchange_audience);
+        assert_string_equal(cloud->v1_issuer, rows[i].v1_issuer);
+    }
     assert_null(sso_cloud_find("Global"));
     assert_null(sso_cloud_find("germany"));
     assert_null(sso_cloud_find(""));

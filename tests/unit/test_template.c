@@ -183,6 +183,25 @@ static void test_template_names_the_claims_that_no_field_holds_once(void **state
     assert_string_equal(sso_text_at(names, 2), "upn");
 }
 
+static void test_template_with_email_in_it_is_told(void **state)
+{
+    (void)state;
+    static const char *const with[] = {"%{email}", "user-%{email}", "%{email}@%{tid}", "%{oid}%{email}%{email}",
+                                       "%%%{email}"};
+    static const char *const without[] = {"email",    "%%{email}",  "%{preferred_username}",
+                                          "%{Email}", "%{email.x}", "%{extn.email}"};
+    for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+        if (!sso_template_has_email(parse(with[i]))) {
+            unit_fail("%s has none", with[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        if (sso_template_has_email(parse(without[i]))) {
+            unit_fail("%s has it", without[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +212,7 @@ int main(void)
         unit_test(test_template_joins_lists_by_the_separator),
         unit_test(test_template_of_one_claim_is_rendered_without_a_copy),
         unit_test(test_template_names_the_claims_that_no_field_holds_once),
+        unit_test(test_template_with_email_in_it_is_told),
     };
     return unit_run(tests);
 }

@@ -557,7 +557,7 @@ export function configtest(options = {}) {
   try {
     server.configure();
     const args = ['-t', '-d', server.root, '-f', server.configFile, ...(options.define ?? []).map((name) => `-D${name}`)];
-    const run = spawnSync(httpd, args, { encoding: 'utf8', cwd: server.root, env: environment(server, options.env), timeout: START_DEADLINE });
+    const run = spawnSync(options.program ?? httpd, args, { encoding: 'utf8', cwd: server.root, env: environment(server, options.env), timeout: START_DEADLINE });
     return { status: run.status, output: `${run.stdout}${run.stderr}${server.errorLog()}` };
   } finally {
     if (!server.keep) rmSync(server.root, { recursive: true, force: true });
