@@ -41,15 +41,30 @@ const percentile = (list, part) => [...list].sort((a, b) => a - b)[Math.min(list
 const numbered = (count) => Array.from({ length: count }, (_, i) => i + 1);
 const person = (i) => ({ externalId: randomUUID(), userName: `user${i}@contoso.example`, displayName: `User ${i}`, active: true });
 
-/** The users and groups, and the members of the first group in lots. */
+/** The step's answer; how long it took stands in `times` under its name. */
+async function timed(times, name, step) {
+  const sentAt = process.hrtime.bigint();
+  const answer = await step();
+  times.push([name, milliseconds(sentAt)]);
+  return answer;
+}
+
+/** An initial cycle, as fast as it goes: Entra looks for each user and group before it makes it, and sends the first group's members in lots. */
 async function fill(scim) {
+  const times = [];
   const begin = process.hrtime.bigint();
   const users = [];
-  await inParallel(numbered(USERS), AT_ONCE, async (i) => { users[i - 1] = await scim.user(person(i)); });
+  await inParallel(numbered(USERS), AT_ONCE, async (i) => {
+    await timed(times, 'look for a user', () => scim.filter('Users', `userName eq "${person(i).userName}"`));
+    users[i - 1] = await timed(times, 'make a user', () => scim.user(person(i)));
+  });
   const groups = [];
-  await inParallel(numbered(GROUPS), AT_ONCE, async (i) => { groups[i - 1] = await scim.group({ externalId: randomUUID(), displayName: `Group ${i}` }); });
-  for (let at = 0; at < USERS; at += LOT) await addMembers(scim, groups[0], users.slice(at, at + LOT));
-  return { users, groups, rate: (USERS + GROUPS + USERS / LOT) / (milliseconds(begin) / 1000) };
+  await inParallel(numbered(GROUPS), AT_ONCE, async (i) => {
+    await timed(times, 'look for a group', () => scim.filter('Groups', `displayName eq "Group ${i}"`, '&excludedAttributes=members'));
+    groups[i - 1] = await timed(times, 'make a group', () => scim.group({ externalId: randomUUID(), displayName: `Group ${i}` }));
+  });
+  for (let at = 0; at < USERS; at += LOT) await timed(times, `${LOT} members come`, () => addMembers(scim, groups[0], users.slice(at, at + LOT)));
+  return { users, groups, times, rate: times.length / (milliseconds(begin) / 1000) };
 }
 
 async function addMembers(scim, group, users) {
@@ -57,14 +72,14 @@ async function addMembers(scim, group, users) {
   if (answer.status !== 204 && answer.status !== 200) throw new Error(`members: ${answer.status} ${answer.text}`);
 }
 
-/** What an incremental cycle sends, in turn; each gives its answer. `state.titles` is what the directory must have at the end. */
+/** What an incremental cycle sends, in turn; each gives its answer. `titles`, `members` and `made` are what the directory must have at the end. */
 const STEPS = [
   ['find a user', ({ scim, user }) => scim.filter('Users', `userName eq "${user.userName}"`)],
   ['change a user', ({ scim, user, n, titles }) => { titles.set(user.id, `Title ${n}`); return scim.patch(`/Users/${user.id}`, { op: 'Replace', path: 'title', value: `Title ${n}` }); }],
-  ['make a user', ({ scim, n }) => scim.send('POST', '/Users', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], ...person(USERS + n) })],
+  ['make a user', ({ scim, n, made }) => { made.push(n); return scim.send('POST', '/Users', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], ...person(USERS + n) }); }],
   ['find a group', ({ scim, group }) => scim.filter('Groups', `displayName eq "${group.displayName}"`, '&excludedAttributes=members')],
-  ['a member goes', ({ scim, big, user }) => scim.patch(`/Groups/${big.id}`, { op: 'Remove', path: 'members', value: [{ value: user.id }] })],
-  ['a member comes', ({ scim, big, user }) => scim.patch(`/Groups/${big.id}`, { op: 'Add', path: 'members', value: [{ value: user.id }] })],
+  ['a member goes', ({ scim, big, user, members }) => { members.delete(user.id); return scim.patch(`/Groups/${big.id}`, { op: 'Remove', path: 'members', value: [{ value: user.id }] }); }],
+  ['a member comes', ({ scim, big, user, members }) => { members.add(user.id); return scim.patch(`/Groups/${big.id}`, { op: 'Add', path: 'members', value: [{ value: user.id }] }); }],
 ];
 
 /** RATE requests a second for SECONDS, whether or not the ones before are answered. */
@@ -77,9 +92,7 @@ async function provision({ scim, users, groups }, state) {
     state.sent += 1;
     const [name, step] = STEPS[n % STEPS.length];
     const user = users[(n * 7919) % users.length];
-    const sentAt = process.hrtime.bigint();
-    waiting.push(step({ scim, user, group: groups[n % groups.length], big: groups[0], n, titles: state.titles }).then(({ status, text }) => {
-      state.times.push([name, milliseconds(sentAt)]);
+    waiting.push(timed(state.times, name, () => step({ scim, user, group: groups[n % groups.length], big: groups[0], n, ...state })).then(({ status, text }) => {
       if (status >= 300) state.failures.push(`${name}: ${status} ${text}`);
     }));
   }
@@ -90,12 +103,16 @@ async function provision({ scim, users, groups }, state) {
  * would keep them waiting. */
 const browse = async (site, cookies) => (await load(site.httpd, { target: '/page.html', cookies, at: AT_ONCE, seconds: SECONDS })).rate;
 
-async function lostUpdates(scim, titles) {
+/** What the directory has otherwise than it was told. */
+async function lostUpdates(scim, { known, users, groups }, { titles, members, made }) {
   const lost = [];
-  for (const [id, title] of titles) {
-    const { title: stored } = (await scim.get(`/Users/${id}`)).json();
-    if (stored !== title) lost.push(`${id}: ${stored} for ${title}`);
-  }
+  const same = (what, stored, wanted) => { if (stored !== wanted) lost.push(`${what}: ${stored} for ${wanted}`); };
+  for (const [id, title] of titles) same(id, (await scim.get(`/Users/${id}`)).json().title, title);
+  same('users', (await scim.get('/Users?count=0')).json().totalResults, known + users.length + made.length);
+  same('groups', (await scim.get('/Groups?count=0')).json().totalResults, groups.length);
+  const stored = (await scim.get(`/Groups/${groups[0].id}`)).json().members.map(({ value }) => value);
+  same('members', stored.length, members.size);
+  for (const id of stored) if (!members.has(id)) lost.push(`member ${id}: not wanted`);
   return lost;
 }
 
@@ -107,22 +124,27 @@ const failures = [];
 try {
   const cookies = cookieFile(copyOf(await site.signedIn()));
   const scim = new Scim(site, makeToken(site));
-  const directory = { scim, ...await fill(scim) };
+  // Who signed in has a row already.
+  const known = (await scim.get('/Users?count=0')).json().totalResults;
+  const directory = { scim, known, ...await fill(scim) };
   process.stderr.write(`provisioning: filled at ${directory.rate.toFixed(0)} requests a second\n`);
-  const state = { sent: 0, times: [], titles: new Map(), failures };
+  const state = { sent: 0, times: [], titles: new Map(), members: new Set(directory.users.map(({ id }) => id)), made: [], failures };
   const [without, during] = [[], []];
   for (let turn = 0; turn < 3; turn += 1) {
     without.push(await browse(site, cookies));
     const [rate] = await Promise.all([browse(site, cookies), provision(directory, state)]);
     during.push(rate);
   }
-  failures.push(...await lostUpdates(scim, state.titles));
+  failures.push(...await lostUpdates(scim, directory, state));
   const sum = (list) => list.reduce((all, value) => all + value, 0);
   const row = (name, list) => `| ${name} | ${list.length} | ${percentile(list, 0.5).toFixed(0)} ms | ${percentile(list, 0.99).toFixed(0)} ms | ${Math.max(...list).toFixed(0)} ms |`;
+  const table = (title, times) => [
+    '', `| ${title} | Requests | Median | p99 | Longest |`, '|---|---|---|---|---|',
+    ...[...new Set(times.map(([name]) => name))].map((name) => row(name, times.filter(([known]) => known === name).map(([, time]) => time))),
+    row('all', times.map(([, time]) => time)), ''];
   process.stdout.write([
-    '', `| ${values.database}: ${USERS} users, ${GROUPS} groups, ${RATE} requests a second | Requests | Median | p99 | Longest |`, '|---|---|---|---|---|',
-    ...STEPS.map(([name]) => row(name, state.times.filter(([known]) => known === name).map(([, time]) => time))),
-    row('all', state.times.map(([, time]) => time)), '',
+    ...table(`${values.database}: ${USERS} users, ${GROUPS} groups, filled`, directory.times),
+    ...table(`${RATE} requests a second`, state.times),
     `Filled at ${directory.rate.toFixed(0)} requests a second. Requests of signed-in users while it runs: ${(100 * sum(during) / sum(without)).toFixed(1)} % of those without.`,
     `${failures.length} failed or lost.`, ''].join('\n'));
 } finally {
