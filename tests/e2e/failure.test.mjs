@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { groups } from '../emulator/tenants.mjs';
 import { assertClosed, assertPage, assertSignIn, inParallel, SESSION_COOKIE, USERS } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
+import { noCommand } from './lib/command.mjs';
 import { copyOf, startCluster } from './lib/cluster.mjs';
 import { PROGRAM, whileAsking } from './lib/crowd.mjs';
 import { mountDisk, noDisk } from './lib/disk.mjs';
@@ -20,6 +21,7 @@ import { missing, MODULE, MPM } from './lib/httpd.mjs';
 import { closeLeftovers, startEmulator } from './lib/leftovers.mjs';
 import { startLine } from './lib/line.mjs';
 import { noPostgres, startPostgres } from './lib/postgres.mjs';
+import { assertScimError, makeToken, Scim } from './lib/scim.mjs';
 import { CLIENT, siteConfig, startSite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -111,6 +113,11 @@ async function tokenOutage(fault, numbers) {
   await until('the renewal', async () => headerOf((await browser.navigate(site.at('/app/who'))).json(), 'x-entra-roles')[0] === 'app.admin');
   await site.stop();
 }
+
+/** What each endpoint may answer to a query of junk by somebody who has no session. 200: the page "You are signed out", and the one that asks. */
+const GARBAGE = {
+  callback: [200, 400], login: [302, 400], logout: [200, 400], 'frontchannel-logout': [400], session: [401], resend: [400, 404], 'scim/v2/Users': [401],
+};
 
 // ---- the rows ----------------------------------------------------------------------------------------------------------
 
@@ -392,7 +399,9 @@ const ROWS = {
 
   'the database is away': [async () => {
     const postgres = startPostgres();
-    const site = await startSite({ backend, directives: { EntraDatabase: `"pgsql:${postgres.conninfo}"` }, allowLog: AWAY });
+    const site = await startSite({ backend, directives: { EntraDatabase: `"pgsql:${postgres.conninfo}"`, EntraSCIM: 'on' }, allowLog: AWAY });
+    const scim = new Scim(site, makeToken(site));
+    assert.equal((await scim.get('/Users')).status, 200);
     const crowd = await crowdOf(site);
     const leaving = await site.signedIn();
     const cookie = copyOf(leaving);
@@ -402,6 +411,9 @@ const ROWS = {
       await enough(20);
       await assertSignInLater(site, 1441, 'a sign-in', { held, within: 3000 });
       for (let i = 0; i < 3; i += 1) await assertSignInLater(site, 1441, 'a sign-in', { within: 3000 });
+      const provisioning = await scim.get('/Users');
+      assertScimError(provisioning, 503, undefined);
+      assert.match(provisioning.header('retry-after') ?? '', /^\d+$/);
       site.httpd.expect(/ENTRA2074: /);
       assert.equal((await signOut(site, leaving)).status, 302);
       assert.equal((await replay(site, cookie)).status, 401, 'a sign-out counts here at once');
@@ -411,9 +423,10 @@ const ROWS = {
       await until('a sign-in', () => signsIn(site), { timeout: 3000 });
     });
     await until('the row', () => postgres.sql("SELECT COUNT(*) FROM entra_ended") === '1', { timeout: 3000 });
+    assert.equal((await scim.get('/Users')).status, 200, 'provisioning works again');
     await site.stop();
     postgres.kill();
-  }, noPostgres],
+  }, noPostgres || noCommand],
 
   'the database hangs': [async () => {
     const postgres = startPostgres();
@@ -582,24 +595,28 @@ const ROWS = {
 
   'Entra or the database is out of reach, in a section with EntraAccessToken': 'accesstoken.test.mjs: Entra is away: 503 for this section alone, and asked again a little later',
   'garbage from a client': async () => {
-    const site = await startSite({ backend, processes: 1, threads: 16, workers: 16 });
+    const site = await startSite({ backend, processes: 1, threads: 16, workers: 16, directives: { EntraSCIM: 'on', EntraPreservePost: '64k' } });
     const browser = await site.signedIn();
     const cookie = copyOf(browser);
     const children = site.httpd.children().join();
     const resident = () => site.httpd.children().reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), 0);
     const bad = [];
-    const judge = (answer, what) => { if (answer && answer.status >= 500) bad.push(`${answer.status} for ${JSON.stringify(what).slice(0, 120)}`); if (answer) assertClosed(answer, what); };
+    const judge = (answer, statuses, what) => {
+      if (!answer) return;
+      if (!statuses.includes(answer.status)) bad.push(`${answer.status} for ${JSON.stringify(what).slice(0, 120)}`);
+      assertClosed(answer, what);
+    };
     const ask = (options) => site.httpd.request({ ...options, timeout: 20_000 }).catch(() => null);
     const round = async () => {
-      const paths = ['callback', 'login', 'frontchannel-logout', 'session'].flatMap((name) => JUNK_QUERIES.map((query) => `/.entra/${name}?${query}`));
-      await inParallel(paths.filter((one) => !/[\s]/.test(one)), 8, async (one) => judge(await ask({ path: one }), one));
+      const paths = Object.entries(GARBAGE).flatMap(([name, statuses]) => JUNK_QUERIES.map((query) => [`/.entra/${name}?${query}`, statuses]));
+      await inParallel(paths.filter(([one]) => !/\s/.test(one)), 8, async ([one, statuses]) => judge(await ask({ path: one }), statuses, one));
       const value = cookie.slice(cookie.indexOf('=') + 1);
       const name = cookie.slice(0, cookie.indexOf('='));
       const values = ['', 'A', 'A'.repeat(3800), value.slice(1), `${value}A`, value.slice(0, -5), '\xff\xfe\x00', '%00', '"', ';;;', ...Array.from({ length: 40 }, (_, i) => `${value.slice(0, i * 7)}B${value.slice(i * 7 + 1)}`)];
-      await inParallel(values, 8, async (one) => { if (one !== value) judge(await ask({ path: '/page.html', headers: { Cookie: `${name}=${one}` } }), one); });
+      await inParallel(values, 8, async (one) => { if (one !== value) judge(await ask({ path: '/page.html', headers: { Cookie: `${name}=${one}` } }), [400, 401], one); });
       const raw = ['GET /page.html HTTP/1.1\r\nHost: x\r\nCookie: ' + 'a=b; '.repeat(3000) + '\r\n\r\n', `GET /${'%2e'.repeat(2000)} HTTP/1.1\r\nHost: x\r\n\r\n`, '\x16\x03\x01\x02\x00\x01\x00', 'GET', '\r\n'.repeat(500), `POST /.entra/logout HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n`, 'GET /page.html HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n'];
-      for (const bytes of raw) judge(await site.httpd.exchange(bytes, { end: true, timeout: 20_000 }).catch(() => null), bytes);
-      for (const target of hostileTargets(new URL(site.origin).host).slice(0, 40)) judge(await ask({ path: `/.entra/login?rd=${encodeURIComponent(target)}` }), target);
+      for (const bytes of raw) judge(await site.httpd.exchange(bytes, { end: true, timeout: 20_000 }).catch(() => null), [400, 403], bytes);
+      for (const target of hostileTargets(new URL(site.origin).host).slice(0, 40)) judge(await ask({ path: `/.entra/login?rd=${encodeURIComponent(target)}` }), GARBAGE.login, target);
     };
     await round();
     const before = resident();

@@ -279,6 +279,31 @@ describe('revalidation', { skip: missing || noClock }, () => {
     await back.stop();
   });
 
+  test('without a refresh token a page goes by way of Entra, unseen: new roles, and the same end; a script goes on as it is', async () => {
+    const silent = await startSite({ backend: site.backend, clock: true, directives: { EntraScopes: 'none' } });
+    const browser = await silent.signedIn();
+    const before = await sessionOf(silent, browser);
+    await silent.emu.control('user', { user: 'ada', set: { roles: ['app.admin', 'app.reader'] } });
+    await forward(silent, 5 * MINUTE + 1);
+    const asked = () => silent.emu.stats().requests.filter(({ endpoint }) => endpoint === 'authorize').slice(1);
+    for (const headers of [{}, { 'X-Requested-With': 'XMLHttpRequest' }]) {
+      const answer = await browser.fetch(silent.at('/app/who'), { from: silent.at('/page.html'), headers });
+      assert.deepEqual([answer.status, headerOf(answer.json(), 'x-entra-roles')], [200, ['app.reader']]);
+    }
+    assert.deepEqual(asked(), []);
+    const page = await browser.navigate(silent.at('/app/who?x=1'));
+    assert.deepEqual([page.status, page.path], [200, '/app/who?x=1'], page.trace);
+    assert.deepEqual(headerOf(page.json(), 'x-entra-roles')[0].split(',').sort(), ['app.admin', 'app.reader'], 'with the role that was added meanwhile');
+    assert.deepEqual(asked().map((one) => one.asked.prompt), ['none']);
+    const after = await sessionOf(silent, browser);
+    assert.deepEqual([after.ends_at, after.signed_in_at], [before.ends_at, before.signed_in_at]);
+    assert.ok(after.revalidated_at > before.revalidated_at);
+    assert.equal((await look(silent, browser)).status, 200);
+    assert.equal(asked().length, 1, 'and is young again');
+    assert.equal(refreshes(silent), 0);
+    await silent.stop();
+  });
+
   test('EntraSessionRevalidate off asks never', async () => {
     const trusting = await startSite({ backend: site.backend, clock: true, directives: { EntraSessionRevalidate: 'off', EntraSessionIdleTimeout: 'off' } });
     const browser = await trusting.signedIn();

@@ -4,8 +4,11 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_allocator.h>
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 
 #include "unit.h"
@@ -17,7 +20,7 @@
 typedef struct {
     atomic_uint done[SSO_RENEW_ENDED + 1]; /* what a thread did before is seen by who sees its count */
     apr_time_t now;
-    apr_allocator_t *allocator; /* of the pool that the last thread had */
+    _Atomic(apr_allocator_t *) allocator; /* of the pool that the last thread had */
 } seen_t;
 
 static seen_t seen;
@@ -257,6 +260,205 @@ static void test_renewals_are_bounded(void **state)
     assert_true(atomic_load(&seen.done[SSO_RENEW_LATER]) <= SSO_MAX_RENEWALS);
 }
 
+/* ---- a crowd that is due at once ---- */
+
+#define CROWD 20000u
+#define CROWD_ROWS 1000u /* in one statement */
+#define CROWD_THREADS 2u /* of renewals_make */
+#define CROWD_LATER 200u /* so many of those without a place ask again */
+
+/* An Entra that answers when its gate is open. Its threads share nothing but this. */
+typedef struct {
+    apr_thread_mutex_t *gate;
+    const char *body;
+    atomic_uint inside, most; /* threads that ask at this moment; as many as there ever were */
+    atomic_uint asked[CROWD]; /* about each session */
+} crowd_t;
+
+static crowd_t crowd;
+
+/* Thousands of transactions, each of which would wait for the disk: in memory, where the system has such a folder. */
+static int crowd_setup(void **state)
+{
+    static const char memory[] = "/dev/shm/entra_store.XXXXXX";
+    if (site_setup(state) != 0) {
+        return -1;
+    }
+    if (database_is_pgsql() || access("/dev/shm", W_OK) != 0) {
+        return 0;
+    }
+    rmdir(database_folder);
+    memcpy(database_folder, memory, sizeof(memory));
+    if (mkdtemp(database_folder) == NULL) {
+        return -1;
+    }
+    database_params = apr_pstrcat(unit_pool, database_folder, "/entra.db", NULL);
+    site_world->site.store = database_store();
+    return 0;
+}
+
+/* Whose refresh token came. CROWD: of nobody. */
+static unsigned crowd_who(const char *form)
+{
+    static const char name[] = "&refresh_token=crowd-";
+    const char *digit = form == NULL ? NULL : strstr(form, name);
+    unsigned who = 0;
+    if (digit == NULL) {
+        return CROWD;
+    }
+    for (digit += sizeof(name) - 1; *digit >= '0' && *digit <= '9' && who < CROWD; digit++) {
+        who = 10 * who + (unsigned)(*digit - '0');
+    }
+    return who;
+}
+
+static sso_rc crowd_perform(sso_http_t *http, sso_ctx_t *ctx, const sso_http_request_t *request,
+                            sso_http_response_t *ret_response)
+{
+    (void)http;
+    unsigned who = crowd_who(request->body);
+    if (who >= CROWD) {
+        return sso_fail(ctx, SSO_R_HTTP_FAILED, "no refresh token of the crowd");
+    }
+    unsigned inside = atomic_fetch_add(&crowd.inside, 1) + 1;
+    unsigned most = atomic_load(&crowd.most);
+    while (inside > most && !atomic_compare_exchange_weak(&crowd.most, &most, inside)) {
+        continue;
+    }
+    atomic_fetch_add(&crowd.asked[who], 1);
+    apr_thread_mutex_lock(crowd.gate);
+    apr_thread_mutex_unlock(crowd.gate);
+    atomic_fetch_sub(&crowd.inside, 1);
+    *ret_response = (sso_http_response_t){.status = 200, .body = crowd.body, .len = strlen(crowd.body)};
+    return SSO_OK;
+}
+
+/* Spread evenly over the table, as random ids are on the whole. */
+static sso_record_t crowd_member(const sso_record_t *due, unsigned who)
+{
+    sso_record_t record = *due;
+    record.id[0] = 0;
+    record.id[1] = (unsigned char)(who >> 8);
+    record.id[2] = (unsigned char)who;
+    return record;
+}
+
+/* The rows of all, copied from that of `due`, each with a refresh token of its own. */
+static void crowd_add_rows(const sso_record_t *due)
+{
+    apr_array_header_t *rows = apr_array_make(unit_pool, (int)CROWD_ROWS, sizeof(const char *));
+    for (unsigned who = 0; who < CROWD; who++) {
+        sso_record_t record = crowd_member(due, who);
+        const char *token = apr_psprintf(unit_pool, "crowd-%u", who);
+        const char *sealed;
+        assert_rc(SSO_OK, sso_session_seal(&unit_ctx, &site_world->site.session, SSO_PURPOSE_REFRESH, record.id, token,
+                                           strlen(token), &sealed));
+        const char *id = sso_hex(unit_pool, record.id, sizeof(record.id));
+        APR_ARRAY_PUSH(rows, const char *) = apr_pstrcat(unit_pool, "('", id, "', '", sealed, "')", NULL);
+        if (rows->nelts < (int)CROWD_ROWS && who + 1 < CROWD) {
+            continue;
+        }
+        database_sql(apr_pstrcat(
+            unit_pool,
+            "INSERT INTO entra_session (id, app, tenant, object, sid, username, created, ends, revalidated, ended, "
+            "claim, claimed_until, refresh, renewed) SELECT v.column1, app, tenant, object, sid, username, created, "
+            "ends, revalidated, ended, claim, claimed_until, v.column2, renewed FROM entra_session, (VALUES ",
+            apr_array_pstrcat(unit_pool, rows, ','), ") AS v WHERE id = '",
+            sso_hex(unit_pool, due->id, sizeof(due->id)), "'", NULL));
+        apr_array_clear(rows);
+    }
+}
+
+/* The crowd's Entra, with its gate open. */
+static void crowd_make(const sso_record_t *due)
+{
+    memset(&crowd, 0, sizeof(crowd));
+    entra_says(200, "[\"admin\"]");
+    crowd.body = site_world->token->body;
+    assert_int_equal(apr_thread_mutex_create(&crowd.gate, APR_THREAD_MUTEX_DEFAULT, unit_pool), APR_SUCCESS);
+    crowd_add_rows(due);
+    site_world->fake->face.perform = crowd_perform;
+}
+
+/* A request of each. How many took a result. */
+static unsigned crowd_asks(sso_renewals_t *renewals, const sso_record_t *due)
+{
+    unsigned taken = 0;
+    for (unsigned who = 0; who < CROWD; who++) {
+        sso_record_t record = crowd_member(due, who);
+        taken += sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record) ? 1 : 0;
+    }
+    return taken;
+}
+
+/* The first `count` about whom Entra was asked so often ask until each has its result. */
+static void crowd_takes(sso_renewals_t *renewals, const sso_record_t *due, unsigned asked, unsigned count)
+{
+    unsigned *members = apr_pcalloc(unit_pool, count * sizeof(*members));
+    unsigned left = 0;
+    for (unsigned who = 0; who < CROWD && left < count; who++) {
+        if (atomic_load(&crowd.asked[who]) == asked) {
+            members[left++] = who;
+        }
+    }
+    assert_int_equal(left, count);
+    for (int i = 0; i < 20000 && left > 0; i++) {
+        unsigned still = 0;
+        for (unsigned m = 0; m < left; m++) {
+            sso_record_t record = crowd_member(due, members[m]);
+            if (!sso_renewals_ask(renewals, &unit_ctx, &site_world->site, &record)) {
+                members[still++] = members[m];
+            }
+        }
+        left = still;
+        apr_sleep(left > 0 ? apr_time_from_msec(1) : 0);
+    }
+    assert_int_equal(left, 0);
+}
+
+static void crowd_wait(const atomic_uint *counter, unsigned count)
+{
+    for (int i = 0; i < 20000 && atomic_load(counter) < count; i++) {
+        apr_sleep(apr_time_from_msec(1));
+    }
+}
+
+/* Of 20,000 that are due at once as many wait as there are places, and two are asked about; the others go on as they
+ * are, and have their turn with a later request. */
+static void test_renewals_of_20000_sessions_at_once(void **state)
+{
+    apr_pool_t *child = NULL;
+    (void)state;
+    apr_pool_create(&child, unit_pool);
+    sso_renewals_t *renewals = renewals_make_in(child);
+    sso_record_t due = due_session();
+    crowd_make(&due);
+    /* Nothing is asserted while the gate is closed: a failure would leave the threads before it. */
+    apr_thread_mutex_lock(crowd.gate);
+    unsigned taken = crowd_asks(renewals, &due);
+    crowd_wait(&crowd.inside, CROWD_THREADS);
+    taken += crowd_asks(renewals, &due);
+    unsigned inside = atomic_load(&crowd.inside);
+    apr_thread_mutex_unlock(crowd.gate);
+    assert_int_equal(taken, 0);
+    assert_int_equal(inside, CROWD_THREADS);
+    crowd_wait(&seen.done[SSO_RENEWED], SSO_MAX_RENEWALS);
+    crowd_takes(renewals, &due, 1, SSO_MAX_RENEWALS);
+    crowd_takes(renewals, &due, 0, CROWD_LATER);
+    /* The line is served in its order, so whoever waited beyond the places would have been asked about by now. */
+    apr_pool_destroy(child);
+    assert_int_equal(atomic_load(&seen.done[SSO_RENEWED]), SSO_MAX_RENEWALS + CROWD_LATER);
+    assert_int_equal(atomic_load(&seen.done[SSO_RENEW_LATER]), 0);
+    assert_int_equal(atomic_load(&crowd.most), CROWD_THREADS);
+    unsigned asked = 0;
+    for (unsigned who = 0; who < CROWD; who++) {
+        unsigned times = atomic_load(&crowd.asked[who]);
+        assert_true(times <= 1);
+        asked += times;
+    }
+    assert_int_equal(asked, SSO_MAX_RENEWALS + CROWD_LATER);
+}
+
 static void test_renewals_without_threads_are_none(void **state)
 {
     (void)state;
@@ -296,6 +498,7 @@ int main(void)
         site_test(test_renewals_do_not_wait_for_a_clock_that_was_set_back),
         site_test(test_renewals_refused_end_the_session),
         site_test(test_renewals_are_bounded),
+        cmocka_unit_test_setup_teardown(test_renewals_of_20000_sessions_at_once, crowd_setup, database_teardown),
         site_test(test_renewals_without_threads_are_none),
         site_test(test_renewals_of_a_pool_that_ends_wait_for_what_runs),
     };
