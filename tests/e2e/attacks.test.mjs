@@ -598,6 +598,16 @@ describe('published attacks', { skip: missing }, () => {
       for (const headers of [[['Authorization', 'Bearer x']], [['Authorization', `Bearer ${base64({ alg: 'none' })}.${base64({ oid: 'x' })}.`]], [['X-Access-Token', 'x']], [['Cookie', 'access_token=x; IdToken=x; BearerToken=x']]]) {
         for (const path of ['/app/x', '/app/x?access_token=x', '/app/api/x', '/app/api/x?access_token=x']) await shut(`GET ${path}`, headers);
       }
+      // With a session, in a section that takes no tokens, Authorization is between the client and the application, and makes nobody; where tokens are
+      // taken, a bad one is refused in spite of the session.
+      const bad = [['Authorization', 'Bearer x']];
+      const seen = await seenBy(site, '/app/x', bad, { browser: ada });
+      assert.deepEqual(headerOf(seen, 'authorization'), ['Bearer x']);
+      assert.deepEqual(headerOf(seen, 'x-entra-user'), [USERS.ada]);
+      site.backend.clear();
+      const refused = await ask(site, '/app/api/x', bad, { browser: ada });
+      assert.equal(refused.status, 401);
+      assertShut(site, refused, 'a bad token beside a session');
     });
 
     test('CVE-2026-48794: the host in other letters, with a dot or a port, is no other rule', async () => {
