@@ -526,7 +526,7 @@ const ROWS = {
       await until('the row', () => rowsOf(site, 'SELECT COUNT(*) FROM entra_ended') === '1', { timeout: 20_000 });
       await site.httpd.halt();
       disk.readOnly();
-      await assert.rejects(site.httpd.start(), /ENTRA4072: EntraDatabase: .*\/state\/database\/ is no folder that httpd's children can write to/);
+      await assert.rejects(site.httpd.start(), /ENTRA4072: EntraDatabase: .*\/state\/database\/ is no folder that httpd's children can write to \(its file system is read-only: /);
       disk.writable();
       await site.httpd.start();
       await assertGoesOn(site, browser, 'after a start');
