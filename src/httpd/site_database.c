@@ -3,6 +3,7 @@
 #include "build_config.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <http_core.h>
@@ -26,6 +27,14 @@ static const char *closed_folder(apr_pool_t *pool, const char *path)
     return sso_storage_can_use(path, X_OK) ? NULL : path;
 }
 
+/* What no owner and no mode helps against is said too. */
+static const char *read_only_note(const char *folder)
+{
+    struct statvfs st;
+    bool read_only = statvfs(folder, &st) == 0 && (st.f_flag & ST_RDONLY) != 0;
+    return read_only ? " (its file system is read-only: mount it to be written first)" : "";
+}
+
 /* The children open the file, not root: whether they can is a matter of its folder, and of a file that is there. */
 static void check_database_file(draft_t *draft)
 {
@@ -44,8 +53,8 @@ static void check_database_file(draft_t *draft)
     bool made = database->folder == NULL || access(folder, F_OK) == 0;
     if (made && !sso_storage_can_use(folder, W_OK | X_OK)) {
         complain(draft, "ENTRA4072", SSO_SERVER_DATABASE,
-                 "%s is no folder that httpd's children can write to; \"install -d -o %s -m 0700 %s\"", folder, user,
-                 folder);
+                 "%s is no folder that httpd's children can write to%s; \"install -d -o %s -m 0700 %s\"", folder,
+                 read_only_note(folder), user, folder);
     } else if (apr_stat(&info, database->params, APR_FINFO_TYPE, draft->pool) == APR_SUCCESS &&
                (info.filetype != APR_REG || !sso_storage_can_use(database->params, R_OK | W_OK))) {
         complain(draft, "ENTRA4073", SSO_SERVER_DATABASE,

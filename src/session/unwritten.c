@@ -52,16 +52,21 @@ static int replace(apr_pool_t *pool, const char *path, const char *text)
     return err == 0 ? sso_file_sync_folder(pool, path) : err;
 }
 
+/* Gives 0, or errno. A read-only file system refuses to remove even what is not there: so that is asked first. */
+static int remove_any(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && unlink(path) == 0) {
+        return 0;
+    }
+    return errno == ENOENT ? 0 : errno;
+}
+
 sso_rc sso_unwritten_save(sso_ctx_t *ctx, sso_ended_t *ended, const char *path)
 {
     apr_array_header_t *pending = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
     sso_ended_pending(ended, ctx->now, pending);
-    int err = 0;
-    if (pending->nelts != 0) {
-        err = replace(ctx->pool, path, entries_print(ctx->pool, pending));
-    } else if (unlink(path) != 0 && errno != ENOENT) {
-        err = errno;
-    }
+    int err = pending->nelts != 0 ? replace(ctx->pool, path, entries_print(ctx->pool, pending)) : remove_any(path);
     return err == 0 ? SSO_OK : fail(ctx, path, err);
 }
 

@@ -4,7 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import test, { after, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ import { noClock } from './lib/clock.mjs';
 import { noCommand } from './lib/command.mjs';
 import { copyOf, startCluster } from './lib/cluster.mjs';
 import { PROGRAM, whileAsking } from './lib/crowd.mjs';
+import { entraSso, noCommand } from './lib/command.mjs';
 import { mountDisk, noDisk } from './lib/disk.mjs';
 import { headerOf, startEcho } from './lib/echo.mjs';
 import { hostileTargets, JUNK_QUERIES } from './lib/hostile.mjs';
@@ -519,6 +521,72 @@ const ROWS = {
     });
   }, noDisk || noRoot],
 
+  'the state directory becomes read-only': [async () => {
+    const folder = 'state';
+    const names = (site) => readdirSync(site.httpd.stateDir).sort();
+    await onDisk(async (site, disk, browser) => {
+      const leaving = await site.signedIn();
+      const cookie = copyOf(leaving);
+      await turnReadOnly(site, disk);
+      await assertGoesOn(site, browser, 'read-only');
+      await assertSignInLater(site, 1443, 'read-only', { within: 15_000 });
+      assert.equal((await signOut(site, leaving)).status, 302);
+      assert.equal((await replay(site, cookie)).status, 401, 'a sign-out counts here');
+      await site.httpd.waitForLog(/ENTRA1419: .*Read-only file system/, { timeout: 20_000 });
+      await assertGoesOn(site, browser, 'and is told');
+      disk.writable();
+      await assertSignsIn(site, 'written again');
+      await until('the row', () => rowsOf(site, 'SELECT COUNT(*) FROM entra_ended') === '1', { timeout: 20_000 });
+      await site.httpd.halt();
+      disk.readOnly();
+      await assert.rejects(site.httpd.start(), /ENTRA4072: EntraDatabase: .*\/state\/database\/ is no folder that httpd's children can write to \(its file system is read-only: /);
+      disk.writable();
+      await site.httpd.start();
+      await assertGoesOn(site, browser, 'after a start');
+      assert.equal((await replay(site, cookie)).status, 401, 'it was written');
+    }, { folder, expectLog: [/ENTRA1419: /] });
+    // The database is elsewhere: of what is in the folder, only the key file is needed.
+    const database = mkdtempSync(path.join(os.tmpdir(), 'entra-e2e-database-'));
+    chmodSync(database, 0o777);
+    const elsewhere = { EntraDatabase: `"sqlite3:${database}/entra.db"` };
+    await onDisk(async (site, disk, browser) => {
+      const key = readFileSync(site.httpd.keyFile, 'utf8');
+      const had = names(site);
+      await site.httpd.halt();
+      disk.readOnly();
+      await site.httpd.start();
+      await assertGoesOn(site, browser, 'after a start');
+      await assertSignsIn(site, 'after a start');
+      for (const more of [[], ['--prepare']]) {
+        const { status, out, err } = await entraSso(site, 'key', 'rotate', ...more);
+        assert.equal(status, 1);
+        assert.equal(out, '');
+        assert.match(err, /ENTRA1045: the key file cannot be made: .*cookie\.keys\.lock: Read-only file system/);
+      }
+      assert.equal(readFileSync(site.httpd.keyFile, 'utf8'), key);
+      assert.deepEqual(names(site), had);
+      const leaving = await site.signedIn();
+      const cookie = copyOf(leaving);
+      assert.equal((await signOut(site, leaving)).status, 302);
+      await site.httpd.graceful();
+      await assertGoesOn(site, browser, 'after a reload');
+      assert.equal((await replay(site, cookie)).status, 401, 'a sign-out is written, and asks nothing of this folder');
+      await site.httpd.halt();
+      disk.writable();
+      unlinkSync(site.httpd.keyFile);
+      disk.readOnly();
+      await assert.rejects(site.httpd.start(), (error) => {
+        assert.match(error.log, /ENTRA1045: the key file cannot be made: .*\/state\/cookie\.keys: Read-only file system/);
+        assert.match(error.log, /ENTRA2011: httpd does not start without a good key file/);
+        return true;
+      });
+      disk.writable();
+      await site.httpd.start();
+      assertSignIn(site, (await browser.navigate(site.at('/page.html'), { follow: false })).response, 'with a new key');
+    }, { folder, directives: elsewhere, expectLog: [/ENTRA1045: /, /ENTRA2011: /], allowLog: [...AWAY, /AH00016|AH00020/] });
+    rmSync(database, { recursive: true });
+  }, noDisk || noRoot || noCommand],
+
   'the database is away when httpd is started': [async () => {
     const postgres = startPostgres();
     const site = await startSite({ backend, directives: { EntraDatabase: `"pgsql:${postgres.conninfo}"` }, allowLog: AWAY, expectLog: [/ENTRA2070: /] });
@@ -643,17 +711,16 @@ async function lockDatabase(site) {
   return child;
 }
 
-/** A site whose database is on a disk of its own. */
-async function onDisk(step) {
+/** A site whose database, or whole state directory, is on a disk of its own. */
+async function onDisk(step, { folder: name = 'state/database', ...options } = {}) {
   let disk;
-  const files = {};
-  const site = await startSite({ backend, files, allowLog: AWAY });
+  const site = await startSite({ backend, allowLog: AWAY, ...options });
   await site.httpd.halt();
-  const folder = site.httpd.path('state/database');
-  const { uid, gid } = statSync(folder);
+  const folder = site.httpd.path(name);
+  const { uid, gid, mode } = statSync(folder);
   rmSync(folder, { recursive: true });
   try {
-    disk = mountDisk(folder, { uid, gid });
+    disk = mountDisk(folder, { uid, gid, mode: mode & 0o777 });
     await site.httpd.start();
     await step(site, disk, await site.signedIn());
     await site.httpd.halt();
@@ -661,6 +728,19 @@ async function onDisk(step) {
     disk?.unmount();
   }
   await site.stop();
+}
+
+/** The disk turns read-only under httpd. As no process may have a file of it open for writing then, they die first, and are made anew after it. */
+async function turnReadOnly(site, disk) {
+  site.httpd.allow(KILLED);
+  process.kill(site.httpd.pid, 'SIGSTOP');
+  try {
+    for (const pid of site.httpd.children()) process.kill(pid, 'SIGKILL');
+    await until('the disk to be read-only', () => { try { disk.readOnly(); return true; } catch { return false; } });
+  } finally {
+    process.kill(site.httpd.pid, 'SIGCONT');
+  }
+  await until('an answer', () => answers(site));
 }
 
 describe('what fails', { skip: missing }, () => {

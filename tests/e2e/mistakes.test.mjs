@@ -130,7 +130,7 @@ const AT_CHECK = [
   ['a secret that is httpd\'s own', { plant: (httpd) => chownSync(httpd.path('secret'), 33, 33), only: isRoot }, 'FAIL', 'file of the secret', /belongs to www-data/, /chown root:root/],
   ['the Secret ID for the secret', { directives: { EntraClientSecret: 'file:secret-id' } }, 'FAIL', 'credential', /that is the Secret ID, not the secret's Value/, /copy its Value/],
   ['a certificate near its end', { directives: certificate('ending.pem') }, 'warn', 'credential', /the certificate ends on .*, in (9|10) days/, /upload it to the app registration/],
-  ['an assertion file that is not there', { directives: { EntraClientSecret: null, EntraClientAssertion: 'file:nowhere' } }, 'FAIL', 'credential', /nowhere cannot be opened/, /./],
+  ['an assertion file that is not there', { directives: { EntraClientSecret: null, EntraClientAssertion: 'file:nowhere' } }, 'FAIL', 'credential', /nowhere cannot be opened/, /^Make the source readable for root; /],
   ['an assertion file that holds none', { directives: { EntraClientSecret: null, EntraClientAssertion: 'file:rubbish' } }, 'FAIL', 'credential', /rubbish holds no token/, /AZURE_FEDERATED_TOKEN_FILE/],
   ['a state directory of httpd\'s user', { plant: ({ stateDir }) => chownSync(stateDir, 33, 33), only: isRoot }, 'FAIL', 'state directory', /others than root may write/, /chown root:root .*chmod 0711/],
   ['a key file that was not copied', { directives: { EntraStateDirectory: 'other' }, files: { 'other/x': 'x' } }, 'warn', 'key file', /is not there yet/, /copy it from the first one \(entra-sso key export\)/],
@@ -284,7 +284,7 @@ describe('planted mistakes of the directory and its database', { skip: missing |
   test('tables of a newer version are named, and left alone', async () => {
     sql('UPDATE entra_schema SET version = 99, least = 99');
     try {
-      assertFound(await look(), 'FAIL', 'database', /ENTRA1445|newer/, /./);
+      assertFound(await look(), 'FAIL', 'database', /ENTRA1445|newer/, /^Bring this node up to the version of the others\. To go back for good, restore the database from before the upgrade/);
     } finally {
       sql('UPDATE entra_schema SET version = 4, least = 1');
     }

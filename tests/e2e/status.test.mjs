@@ -289,6 +289,9 @@ describe('metrics', { skip: missing }, () => {
     }, { timeout: 20000 });
     assert.equal(metrics.get('entra_database_up'), 1);
     assert.ok(metrics.get('entra_signing_keys') >= 1);
+    // One authority, and no key that it did not have: fetched once, without a failure.
+    assert.equal(metrics.get('entra_key_refreshes_total', { site: site.origin, result: 'ok' }), 1);
+    assert.equal(metrics.sum('entra_key_refreshes_total', { result: 'failed' }), 0);
     const age = metrics.get('entra_keys_age_seconds');
     assert.ok(age >= 0 && age < 600, `${age}`);
     assert.ok(Math.abs(metrics.get('entra_keys_fetched_timestamp_seconds') + age - Date.now() / 1000) < 60);
@@ -493,6 +496,7 @@ describe('what needs the administrator', { skip: missing || noClock }, () => {
       await told(/^warn Entra's keys could not be refreshed for 3 hours/);
       await forward(22 * HOUR);
       await told(/^bad Entra's keys could not be refreshed for 25 hours/);
+      await until('a fetch that failed to be counted', async () => (await read(site)).sum('entra_key_refreshes_total', { result: 'failed' }) >= 1, { timeout: 20_000 });
       await forward(340 * DAY);
       await told(/^warn The token for SCIM expires on 20/);
       await forward(30 * DAY);

@@ -203,6 +203,13 @@ static void test_unwritten_file_that_cannot_be_made_is_told(void **state)
     assert_int_equal(count_pending(table), 1);
 }
 
+static void test_unwritten_file_that_cannot_be_removed_is_told(void **state)
+{
+    (void)state;
+    /* Nothing is pending, and a folder is in its place. */
+    assert_rc(SSO_R_UNWRITTEN_FILE, sso_unwritten_save(&unit_ctx, table, "/tmp"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +222,7 @@ int main(void)
         unwritten_test(test_unwritten_moment_beyond_every_session_is_bounded),
         unwritten_test(test_unwritten_file_of_others_is_not_believed),
         unwritten_test(test_unwritten_file_that_cannot_be_made_is_told),
+        unwritten_test(test_unwritten_file_that_cannot_be_removed_is_told),
     };
     return unit_run(tests);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A disk of a test's own, small enough to fill: a tmpfs that is mounted over a folder.
+// A disk of a test's own, small enough to fill, and one that can turn read-only: a tmpfs that is mounted over a folder.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -13,13 +13,13 @@ const run = (program, ...args) => {
 const mounted = new Set();
 process.on('exit', () => { for (const folder of mounted) spawnSync('umount', ['-l', folder]); });
 
-/** A disk over `folder`, of that owner. */
-export function mountDisk(folder, { uid = 0, gid = 0, size = '4m' } = {}) {
+/** A disk over `folder`, of that owner and mode. */
+export function mountDisk(folder, { uid = 0, gid = 0, mode = 0o700, size = '4m' } = {}) {
   mkdirSync(folder, { recursive: true });
   run('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'none', folder);
   mounted.add(folder);
   chownSync(folder, uid, gid);
-  chmodSync(folder, 0o700);
+  chmodSync(folder, mode);
   const filler = path.join(folder, 'filler');
   return {
     /** Not a byte is left. */
@@ -37,6 +37,9 @@ export function mountDisk(folder, { uid = 0, gid = 0, size = '4m' } = {}) {
       if (statSync(filler).size === 0) throw new Error('nothing was filled');
     },
     free() { rmSync(filler, { force: true }); },
+    /** From now on nothing can be written, by root neither. The kernel refuses while somebody has a file open for writing. */
+    readOnly() { run('mount', '-o', 'remount,ro', folder); },
+    writable() { run('mount', '-o', 'remount,rw', folder); },
     unmount() { mounted.delete(folder); run('umount', '-l', folder); },
   };
 }
