@@ -12,7 +12,6 @@ import { fileURLToPath } from 'node:url';
 import { groups } from '../emulator/tenants.mjs';
 import { assertClosed, assertPage, assertSignIn, inParallel, SESSION_COOKIE, USERS } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
-import { noCommand } from './lib/command.mjs';
 import { copyOf, startCluster } from './lib/cluster.mjs';
 import { PROGRAM, whileAsking } from './lib/crowd.mjs';
 import { entraSso, noCommand } from './lib/command.mjs';
