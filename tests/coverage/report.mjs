@@ -14,11 +14,13 @@ const CORE = ['base', 'entra', 'session', 'directory', 'flow'];
 const CORE_BOUND = 90;
 /** Whatever decides over bytes of somebody else. */
 const JUDGES = `base/bytes base/clock base/json base/seal base/url
-  directory/barred directory/cursor directory/federated directory/token
-  entra/accesstoken entra/challenge entra/claims entra/idtoken entra/jwt entra/keys entra/metadata entra/scope entra/serviceassertion
-  flow/access flow/bearer flow/form flow/frontchannel flow/state flow/stepup
+  directory/barred directory/bulk directory/change directory/cursor directory/entries directory/federated directory/filter directory/match
+  directory/operation directory/patch directory/projection directory/resource directory/scim directory/token directory/value
+  entra/accesstoken entra/challenge entra/claims entra/delta entra/graph entra/graphcall entra/idtoken entra/jwt entra/keys entra/metadata
+  entra/oauth entra/scope entra/secret entra/serviceassertion
+  flow/access flow/bearer flow/form flow/frontchannel flow/renew flow/signin flow/signout flow/state flow/stepup
   httpd/scrub
-  session/cookie session/entitle session/identity session/record session/row session/session`.split(/\s+/);
+  session/cookie session/entitle session/identity session/record session/row session/session session/template`.split(/\s+/);
 
 const [unitFile, allFile, endToEnd] = process.argv.slice(2);
 

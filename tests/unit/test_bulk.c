@@ -38,6 +38,22 @@ static void test_bulk_runs_in_order(void **state)
     assert_int_equal(service_answer.events->nelts, 4);
 }
 
+static void test_bulk_of_odd_lines_answers_each(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{'schemas':[5,'x','urn:ietf:params:scim:api:messages:2.0:BulkRequest'],'failOnErrors':0,'Operations':["
+        "{'method':'POST','path':'/"
+        "Users','bulkId':'a','data':{'userName':'ada','name':{'givenName':'A'},'active':true}},"
+        "{'method':'POST','path':'/Groups','bulkId':'g','data':{'displayName':'G','members':['bulkId:a']}},"
+        "{'method':'PUT','path':'/Groups/bulkId:g','bulkId':'b','data':{'displayName':'H','externalId':'bulkId:a'}},"
+        "{'method':'POST','path':'/Groups','data':{'displayName':'I','members':['nobody']}},"
+        "{'method':'POST'},{'method':'POST','path':'Users'},{'method':'POST','path':'/Things'},"
+        "{'method':'POST','path':'/Users','data':'x'}]}";
+    assert_int_equal(service_do("POST", "/Bulk", NULL, body), 200);
+    assert_string_equal(statuses(), "201 201 200 201 400 400 400 400");
+}
+
 static void test_bulk_is_bounded(void **state)
 {
     (void)state;
@@ -60,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         service_test(test_bulk_runs_in_order),
+        service_test(test_bulk_of_odd_lines_answers_each),
         service_test(test_bulk_is_bounded),
     };
     return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);

@@ -61,6 +61,24 @@ static void test_change_what_is_written_is_bounded(void **state)
     assert_rc(SSO_R_SCIM_DOCUMENT, apply(SSO_CHANGE_REPLACE, "emails.display", long_text(SSO_MAX_SCIM_VALUE)));
 }
 
+/* Also what an addition copies of the list that is there. */
+static void test_change_what_is_copied_is_bounded(void **state)
+{
+    (void)state;
+    for (int count = 190; count <= 240; count += 10) {
+        sso_json_node_t *emails = sso_json_node_array(unit_pool);
+        for (int i = 0; i < count; i++) {
+            sso_json_node_append_text(unit_pool, emails, apr_psprintf(unit_pool, "%0200d", i));
+        }
+        begin(SSO_SCIM_USER, NULL);
+        sso_rc rc = apply(SSO_CHANGE_REPLACE, "emails", sso_json_node_view(emails));
+        for (int steps = 0; rc == SSO_OK && steps < 100; steps++) {
+            rc = apply(SSO_CHANGE_ADD, "emails", scim_json("'x'"));
+        }
+        assert_rc(SSO_R_SCIM_DOCUMENT, rc);
+    }
+}
+
 static void test_change_document_is_bounded_at_each_step(void **state)
 {
     (void)state;
@@ -134,7 +152,20 @@ static void test_change_faults_have_their_reasons(void **state)
     assert_rc(SSO_R_SCIM_PATH, apply(SSO_CHANGE_REPLACE, "name[givenName pr]", scim_json("'x'")));
     assert_rc(SSO_R_SCIM_VALUE, apply(SSO_CHANGE_ADD, "title", NULL));
     assert_rc(SSO_R_SCIM_VALUE, apply(SSO_CHANGE_ADD, CUSTOM ":list[a eq b]", scim_json("'x'")));
+    assert_rc(SSO_R_SCIM_VALUE, apply(SSO_CHANGE_REPLACE, "name", scim_json("{'givenName':true}")));
+    assert_rc(SSO_R_SCIM_VALUE, apply(SSO_CHANGE_REMOVE, "emails", scim_json("true")));
+    assert_rc(SSO_R_SCIM_VALUE, apply(SSO_CHANGE_REPLACE, "emails[type eq \"work\"].primary", scim_json("'maybe'")));
     assert_json("{'userName':'a'}", sso_json_node_view(change.document));
+}
+
+static void test_change_part_of_a_foreign_list_is_of_all_its_entries(void **state)
+{
+    (void)state;
+    begin(SSO_SCIM_USER, "{'" CUSTOM "':{'list':[{'a':'b'},{'c':'d'}]}}");
+    assert_rc(SSO_OK, apply(SSO_CHANGE_REPLACE, CUSTOM ":list.a", scim_json("'x'")));
+    assert_json("{'" CUSTOM "':{'list':[{'a':'x'},{'c':'d','a':'x'}]}}", sso_json_node_view(change.document));
+    begin(SSO_SCIM_GROUP, NULL);
+    assert_rc(SSO_R_SCIM_FILTER, apply(SSO_CHANGE_REMOVE, "members[value eq null]", NULL));
 }
 
 int main(void)
@@ -142,11 +173,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_test(test_change_works_on_a_copy),
         unit_test(test_change_what_is_written_is_bounded),
+        unit_test(test_change_what_is_copied_is_bounded),
         unit_test(test_change_document_is_bounded_at_each_step),
         unit_test(test_change_entries_are_bounded),
         unit_test(test_change_members_are_bounded),
         unit_test(test_change_merge_is_bounded_and_strict),
         unit_test(test_change_faults_have_their_reasons),
+        unit_test(test_change_part_of_a_foreign_list_is_of_all_its_entries),
     };
     return unit_run(tests);
 }

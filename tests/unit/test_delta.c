@@ -45,7 +45,8 @@ static void test_delta_reads_users(void **state)
                               "\"2026-11-23T15:00:00Z\"},"
                               "{\"id\":\"" ID_B "\",\"accountEnabled\":false,\"signInSessionsValidFromDateTime\":null},"
                               "{\"id\":\"" ID_C "\",\"@removed\":{\"reason\":\"changed\"}},"
-                              "{\"id\":\"" ID_C "\",\"accountEnabled\":null,\"further\":[1]}]}",
+                              "{\"id\":\"" ID_C "\",\"accountEnabled\":null,\"further\":[1],"
+                              "\"signInSessionsValidFromDateTime\":\"2026-11-23T15:00:00.1234567Z\"}]}",
                               &page));
     assert_false(page.last);
     assert_string_equal(page.link, NEXT);
@@ -58,6 +59,7 @@ static void test_delta_reads_users(void **state)
     assert_int_equal(users[1].valid_from, 0);
     assert_true(users[2].removed && !users[2].disabled);
     assert_false(users[3].disabled || users[3].removed);
+    assert_int_equal(users[3].valid_from, SSO_TEST_NOW);
 }
 
 static void test_delta_bad_pages_are_refused_whole(void **state)
@@ -85,6 +87,8 @@ static void test_delta_bad_pages_are_refused_whole(void **state)
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\",\"accountEnabled\":0}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\",\"signInSessionsValidFromDateTime\":1}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\",\"signInSessionsValidFromDateTime\":\"yesterday\"}]}",
+        "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A
+        "\",\"signInSessionsValidFromDateTime\":\"2026-11-23T15:00:00.Z\"}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\"},{\"id\":\"\"}]}",
     };
     (void)state;
@@ -171,6 +175,15 @@ static void test_delta_more_users_than_a_page_has_are_refused(void **state)
     }
 }
 
+static void test_delta_token_that_cannot_be_sent_is_refused(void **state)
+{
+    (void)state;
+    sso_delta_page_t page;
+    const sso_graph_t graph = directory_graph("a b");
+    assert_rc(SSO_R_GRAPH_TOKEN, sso_delta_page(&unit_ctx, &graph, NEXT, &page));
+    assert_int_equal(directory_fake->request_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +194,7 @@ int main(void)
         unit_test(test_delta_link_that_is_not_taken_any_more_has_expired),
         unit_test(test_delta_kept_links_are_judged),
         unit_test(test_delta_more_users_than_a_page_has_are_refused),
+        unit_test(test_delta_token_that_cannot_be_sent_is_refused),
     };
     return unit_run(tests);
 }

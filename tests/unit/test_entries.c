@@ -49,6 +49,13 @@ static void test_entries_are_removed_by_what_they_say(void **state)
         sso_entries_remove(list, sso_attribute_find(SSO_SCHEMA_USER, NULL, "emails"), scim_json(rows[i].given));
         scim_check(rows[i].given, scim_json(rows[i].left != NULL ? rows[i].left : before), sso_json_node_view(list));
     }
+    sso_json_node_t *photos = list_of("[{'value':'https://x.example/A'},{'value':'https://x.example/a'}]");
+    sso_entries_remove(photos, sso_attribute_find(SSO_SCHEMA_USER, NULL, "photos"),
+                       scim_json("{'value':'https://x.example/a'}"));
+    assert_json("[{'value':'https://x.example/A'}]", sso_json_node_view(photos));
+    sso_json_node_t *mixed = list_of("['a',{'value':'b'}]");
+    sso_entries_remove(mixed, sso_attribute_find(SSO_SCHEMA_USER, NULL, "emails"), scim_json("{'value':'B'}"));
+    assert_json("['a']", sso_json_node_view(mixed));
     sso_json_node_t *list = list_of("['a','b']");
     sso_entries_remove(list, NULL, NULL);
     sso_entries_remove(list, NULL, scim_json("'A'"));
@@ -75,6 +82,7 @@ static void test_entries_are_made_when_the_filter_says_how(void **state)
     } rows[] = {
         {"emails[type eq \"work\"].value", "'a'", "[{'type':'work','value':'a'}]"},
         {"emails.value", "'a'", "[{'value':'a'}]"},
+        {CUSTOM ":list[a eq \"b\"]", "{'c':'d'}", "[{'a':'b','c':'d'}]"},
         {"emails[type eq \"work\" and primary eq \"True\"]", "{'value':'a'}",
          "[{'type':'work','primary':true,'value':'a'}]"},
         {"emails[type eq \"work\"]", "{'type':'home','value':'a'}", "[{'type':'home','value':'a'}]"},

@@ -213,10 +213,21 @@ static void test_filter_mutated_never_crashes(void **state)
     assert_true(accepted > 0 && accepted < (int)len * 5);
 }
 
+static void test_filter_path_of_an_extension_has_no_brackets(void **state)
+{
+    (void)state;
+    sso_scim_path_t path = {{0}, NULL};
+    assert_rc(SSO_R_SCIM_FILTER, sso_scim_path_parse(&unit_ctx, unit_pool, SSO_SCIM_USER,
+                                                     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+                                                     "[department pr]",
+                                                     NULL, &path));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_test(test_filter_bounds_are_kept),
+        unit_test(test_filter_path_of_an_extension_has_no_brackets),
         unit_test(test_filter_fault_names_the_place),
         unit_test(test_filter_fault_tells_no_value),
         unit_test(test_filter_tree_follows_precedence),

@@ -311,12 +311,47 @@ static void test_graph_token_that_cannot_be_sent_is_refused(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const sso_graph_t graph = directory_graph(bad[i]);
         const char *id;
+        sso_probe_t probe;
         assert_rc(SSO_R_GRAPH_TOKEN, directory_check(&graph, ID_A, ID_B));
         assert_rc(SSO_R_GRAPH_TOKEN, directory_check(&graph, "no id", NULL));
         assert_rc(SSO_R_GRAPH_TOKEN, sso_graph_all_groups(&unit_ctx, &graph, directory_members));
         assert_rc(SSO_R_GRAPH_TOKEN, sso_graph_group_id(&unit_ctx, &graph, "Finance", &id));
+        assert_rc(SSO_R_GRAPH_TOKEN, sso_graph_probe(&unit_ctx, &graph, &probe));
         assert_int_equal(directory_fake->request_count, 0);
     }
+}
+
+static void test_graph_name_with_a_quote_stays_a_literal(void **state)
+{
+    (void)state;
+    const char *id = NULL;
+    const sso_graph_t graph = directory_graph(DIRECTORY_TOKEN);
+    /* The same group twice is one group. */
+    fake_http_once(directory_fake, GRAPH "/v1.0/groups", 200,
+                   "{\"value\":[{\"id\":\"" ID_A "\",\"displayName\":\"O'Neil's\"},"
+                   "{\"id\":\"" ID_A_UPPER "\",\"displayName\":\"O'Neil's\"}]}");
+    assert_rc(SSO_OK, sso_graph_group_id(&unit_ctx, &graph, "O'Neil's", &id));
+    assert_string_equal(id, ID_A);
+    assert_non_null(
+        strstr(fake_http_last(directory_fake)->url, "displayName%20eq%20%27O%27%27Neil%27%27s%27&$select="));
+}
+
+static void test_graph_more_groups_than_anybody_has_are_refused(void **state)
+{
+    (void)state;
+    const sso_graph_t graph = directory_graph(DIRECTORY_TOKEN);
+    const char *items = "{\"id\":\"" ID_A "\"}";
+    for (int i = 0; i < 12; i++) {
+        items = apr_pstrcat(unit_pool, items, ",", items, NULL);
+    }
+    for (int page = 0; page < 5; page++) {
+        fake_http_once(
+            directory_fake, "", 200,
+            apr_pstrcat(unit_pool, "{\"@odata.nextLink\":\"" GRAPH "/v1.0/me/next\",\"value\":[", items, "]}", NULL));
+    }
+    assert_rc(SSO_R_GRAPH_FORMAT, sso_graph_all_groups(&unit_ctx, &graph, directory_members));
+    assert_int_equal(directory_fake->request_count, 5);
+    directory_assert_untouched();
 }
 
 static void test_graph_faults_of_http_pass(void **state)
@@ -354,6 +389,8 @@ int main(void)
         unit_test(test_graph_refusal_tells_no_other_text),
         unit_test(test_graph_fault_never_quotes_the_token),
         unit_test(test_graph_token_that_cannot_be_sent_is_refused),
+        unit_test(test_graph_name_with_a_quote_stays_a_literal),
+        unit_test(test_graph_more_groups_than_anybody_has_are_refused),
         unit_test(test_graph_faults_of_http_pass),
     };
     return unit_run(tests);

@@ -70,6 +70,22 @@ static void test_match_decided_terms_are_taken_as_true(void **state)
     assert_false(matches(SSO_SCIM_GROUP, both, "{'id':'G','members':[{'value':'u'}]}", 0));
 }
 
+/* What no column answers is asked of the document, whatever was decided. */
+static void test_match_brackets_that_no_column_answers(void **state)
+{
+    static const char *const filters[] = {
+        "emails[type eq \"work\"]",
+        "emails[type pr and value eq \"a\"]",
+        "emails[type eq \"work\" and value pr]",
+        "emails[type eq \"work\" and (value eq \"a\" or value eq \"b\")]",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        assert_true(matches(SSO_SCIM_USER, filters[i], "{'emails':[{'type':'work','value':'a'}]}", ~0u));
+        assert_false(matches(SSO_SCIM_USER, filters[i], "{'emails':[{'type':'home','value':'c'}]}", ~0u));
+    }
+}
+
 static void test_match_entry_of_a_path(void **state)
 {
     sso_scim_path_t path = {{0}, NULL};
@@ -98,6 +114,9 @@ static void test_match_odd_documents_answer(void **state)
         "{'emails':[{'type':5,'value':[]}]}",
         "{'meta':'x'}",
         "{'active':'x'}",
+        "{'meta':{'created':'x'}}",
+        "{'emails':[]}",
+        "{'emails':[{'type':'work','value':{'a':1}}]}",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
@@ -105,6 +124,7 @@ static void test_match_odd_documents_answer(void **state)
         assert_false(matches(SSO_SCIM_USER, "emails[type eq \"work\"].value eq \"x\"", documents[i], 0));
         assert_false(matches(SSO_SCIM_USER, "meta.created gt \"2026-01-01\"", documents[i], 0));
         assert_false(matches(SSO_SCIM_USER, "active eq true", documents[i], 0));
+        assert_false(matches(SSO_SCIM_USER, "emails eq \"x\"", documents[i], 0));
     }
 }
 
@@ -113,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_test(test_match_vectors_fit),
         unit_test(test_match_decided_terms_are_taken_as_true),
+        unit_test(test_match_brackets_that_no_column_answers),
         unit_test(test_match_entry_of_a_path),
         unit_test(test_match_odd_documents_answer),
     };

@@ -413,6 +413,7 @@ static void test_oauth_redeem_refusals_are_classed_by_status_and_error(void **st
         {500, "{\"error\":\"invalid_client\"}", SSO_R_TOKEN_LATER},
         {502, "<html>", SSO_R_TOKEN_LATER},
         {503, "", SSO_R_TOKEN_LATER},
+        {600, "", SSO_R_TOKEN_FORMAT},
         {408, "", SSO_R_TOKEN_LATER},
         {400, "", SSO_R_TOKEN_FORMAT},
         {400, "<html>", SSO_R_TOKEN_FORMAT},

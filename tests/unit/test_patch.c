@@ -186,14 +186,34 @@ static void test_patch_mutated_never_crashes(void **state)
     }
 }
 
+static void test_patch_schemas_name_it_among_others(void **state)
+{
+    static const struct {
+        const char *schemas;
+        sso_rc rc;
+    } rows[] = {
+        {"[5,'x','URN:ietf:params:scim:api:messages:2.0:patchop','y']", SSO_OK},
+        {"[5]", SSO_R_SCIM_SYNTAX},
+        {"[]", SSO_R_SCIM_SYNTAX},
+        {"{'a':'urn:ietf:params:scim:api:messages:2.0:PatchOp'}", SSO_R_SCIM_SYNTAX},
+        {"'urn:ietf:params:scim:api:messages:2.0:PatchOp'", SSO_R_SCIM_SYNTAX},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sso_patch_result_t result;
+        const char *body = apr_pstrcat(unit_pool, "{'schemas':", rows[i].schemas,
+                                       ",'Operations':[{'op':'add','path':'title','value':'x'}]}", NULL);
+        assert_rc(rows[i].rc, sso_patch_apply(&unit_ctx, unit_pool, SSO_SCIM_USER, scim_json("{'userName':'a'}"),
+                                              scim_json(body), &result));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        unit_test(test_patch_vectors_fit),
-        unit_test(test_patch_envelope_is_checked),
-        unit_test(test_patch_operations_are_bounded),
-        unit_test(test_patch_document_is_bounded),
-        unit_test(test_patch_mutated_never_crashes),
+        unit_test(test_patch_vectors_fit),         unit_test(test_patch_schemas_name_it_among_others),
+        unit_test(test_patch_envelope_is_checked), unit_test(test_patch_operations_are_bounded),
+        unit_test(test_patch_document_is_bounded), unit_test(test_patch_mutated_never_crashes),
     };
     return unit_run(tests);
 }

@@ -39,6 +39,7 @@ static void test_projection_shows_and_hides(void **state)
         {ENTERPRISE ":manager.value", NULL, "{'schemas':['s'],'id':'1','" ENTERPRISE "':{'manager':{'value':'m'}}}"},
         {CUSTOM, NULL, "{'schemas':['s'],'id':'1','" CUSTOM "':{'tag':'x','n':{'a':1,'b':2}}}"},
         {CUSTOM ":tag", NULL, "{'schemas':['s'],'id':'1','" CUSTOM "':{'tag':'x'}}"},
+        {CUSTOM ":tag.x", NULL, "{'schemas':['s'],'id':'1'}"},
         {CUSTOM ":N.a", NULL, "{'schemas':['s'],'id':'1','" CUSTOM "':{'n':{'a':1}}}"},
         {"meta.version", NULL, "{'schemas':['s'],'id':'1','meta':{'version':'v'}}"},
         {NULL, "schemas,id,shoeSize", USER},

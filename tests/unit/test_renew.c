@@ -349,6 +349,73 @@ static void test_renew_refuses_rows_of_another_session(void **state)
     assert_outcome(SSO_RENEW_LATER, SSO_R_RENEW_RECORD, renew(&second, &renewed));
 }
 
+/* A step-up leaves the moment and no result: its browser has the newer cookie. */
+static void test_renew_of_a_session_made_stronger_meanwhile_waits(void **state)
+{
+    (void)state;
+    sso_record_t renewed;
+    sso_record_t record = due_session();
+    database_sql(apr_psprintf(unit_pool,
+                              "UPDATE entra_session SET renewed = '', revalidated = %" APR_TIME_T_FMT " RETURNING id",
+                              unit_ctx.now));
+    assert_outcome(SSO_RENEW_LATER, SSO_R_RENEW_BUSY, renew(&record, &renewed));
+    assert_int_equal(site_token_calls(), 1);
+}
+
+static void test_renew_after_a_restart_without_entra_changes_nothing(void **state)
+{
+    (void)state;
+    sso_record_t renewed;
+    sso_record_t record = due_session();
+    sso_store_t *store = site_world->site.store;
+    site_restart();
+    site_world->site.store = store;
+    site_world->site.session.freshness = (sso_freshness_t){REVALIDATE, SITE_HOUR};
+    site_world->fake->fail_at = 1;
+    assert_outcome(SSO_RENEW_LATER, SSO_OK, renew(&record, &renewed));
+    assert_int_equal(site_token_calls(), 0);
+    assert_false(stored_row(&record).ended);
+}
+
+static void test_renew_of_more_than_a_record_holds_keeps_the_session(void **state)
+{
+    (void)state;
+    sso_record_t renewed;
+    sso_record_t record = due_session();
+    const char *roles = "\"0\"";
+    for (int i = 1; i < 200; i++) {
+        roles = apr_psprintf(unit_pool, "%s,\"%0100d\"", roles, i);
+    }
+    const fixture_claim_t changes[] = {{"roles", apr_pstrcat(unit_pool, "[", roles, "]", NULL)}, {NULL, NULL}};
+    entra_renews(changes);
+    assert_outcome(SSO_RENEW_LATER, SSO_R_SESSION_SIZE, renew(&record, &renewed));
+    assert_false(stored_row(&record).ended);
+}
+
+static void test_renew_while_the_database_is_away_changes_nothing(void **state)
+{
+    (void)state;
+    sso_record_t renewed;
+    sso_record_t record = due_session();
+    sso_store_t *good = site_world->site.store;
+    assert_rc(SSO_OK, sso_store_make(&unit_ctx, unit_pool, "sqlite3", "/nowhere/entra.db", &site_world->site.store));
+    assert_outcome(SSO_RENEW_LATER, SSO_R_STORE_AWAY, renew(&record, &renewed));
+    site_world->site.store = good;
+    assert_int_equal(site_token_calls(), 1);
+    assert_false(stored_row(&record).ended);
+}
+
+static void test_renew_takes_the_moment_of_a_new_sign_in(void **state)
+{
+    static const fixture_claim_t changes[] = {{"auth_time", "1763910000"}, {NULL, NULL}};
+    (void)state;
+    sso_record_t renewed;
+    sso_record_t record = due_session();
+    entra_renews(changes);
+    assert_outcome(SSO_RENEWED, SSO_OK, renew(&record, &renewed));
+    assert_int_equal(renewed.auth_time, apr_time_from_sec(1763910000));
+}
+
 /* Every outbound call and the database in turn are away: the next try finds everything as it was. */
 static void test_renew_that_breaks_off_can_be_repeated(void **state)
 {
@@ -380,6 +447,11 @@ int main(void)
         site_test(test_renew_is_not_tried_again_at_once),
         site_test(test_renew_of_a_session_without_a_row_is_no_refusal),
         site_test(test_renew_refuses_rows_of_another_session),
+        site_test(test_renew_of_a_session_made_stronger_meanwhile_waits),
+        site_test(test_renew_after_a_restart_without_entra_changes_nothing),
+        site_test(test_renew_of_more_than_a_record_holds_keeps_the_session),
+        site_test(test_renew_while_the_database_is_away_changes_nothing),
+        site_test(test_renew_takes_the_moment_of_a_new_sign_in),
         site_test(test_renew_that_breaks_off_can_be_repeated),
     };
     return site_run(tests);

@@ -244,6 +244,13 @@ static void test_resource_mutated_never_crashes(void **state)
     }
 }
 
+static void test_resource_role_of_nothing_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        sso_resource_roles(unit_pool, scim_json("{'roles':[{'value':''},{'value':'a'},{'value':'{}'}]}"))->nelts, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +260,7 @@ int main(void)
         unit_test(test_resource_keys_are_folded_where_case_does_not_count),
         unit_test(test_resource_is_printed_with_what_the_server_knows),
         unit_test(test_resource_links_are_printed),
+        unit_test(test_resource_role_of_nothing_is_none),
         unit_test(test_resource_mutated_never_crashes),
     };
     return unit_run(tests);

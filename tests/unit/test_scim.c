@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "directory/federated.h"
 #include "service.h"
 
 static void assert_refused(sso_rc rc, int status)
@@ -27,6 +28,9 @@ static void test_scim_refuses_with_its_reason(void **state)
     } cases[] = {
         {"GET", "/Nothing", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
         {"GET", "", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
+        {"GET", "/Admins", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
+        {"GET", "/Users/", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
+        {"POST", "/Bulk/x", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
         {"GET", "/Users/a/b", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
         {"GET", "/Users/%00", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
         {"GET", "/users", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
@@ -41,8 +45,12 @@ static void test_scim_refuses_with_its_reason(void **state)
         {"GET", "/Schemas", "filter=id+pr", NULL, SSO_R_SCIM_DISCOVERY, 403},
         {"GET", "/Schemas/urn:x", NULL, NULL, SSO_R_SCIM_NOT_FOUND, 404},
         {"POST", "/Users", NULL, "", SSO_R_SCIM_SYNTAX, 400},
+        {"POST", "/Users", NULL, NULL, SSO_R_SCIM_SYNTAX, 400},
+        {"POST", "/Bulk", NULL, NULL, SSO_R_SCIM_SYNTAX, 400},
+        {"POST", "/.search", NULL, NULL, SSO_R_SCIM_SYNTAX, 400},
         {"POST", "/Users/.search", NULL, "[]", SSO_R_SCIM_SYNTAX, 400},
         {"POST", "/.search", NULL, "{'cursor':''}", SSO_R_SCIM_CURSOR, 400},
+        {"POST", "/.search", NULL, "{'cursor':'x'}", SSO_R_SCIM_CURSOR, 400},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         service_do(cases[i].method, cases[i].path, cases[i].query, cases[i].body);
@@ -51,6 +59,20 @@ static void test_scim_refuses_with_its_reason(void **state)
     const sso_scim_request_t form = {.method = "POST", .path = "/Users", .content_type = "text/plain"};
     service_send(&form, user);
     assert_refused(SSO_R_SCIM_MEDIA, 415);
+    static const char *const types[] = {"application/json", "Application/SCIM+json; charset=utf-8"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        const sso_scim_request_t json = {.method = "POST", .path = "/Users", .content_type = types[i]};
+        service_send(&json, user);
+        assert_refused(SSO_R_SCIM_UNIQUE, 409);
+    }
+    char *many = apr_pstrdup(unit_pool, "attributes=");
+    for (int i = 0; i <= SSO_MAX_PROJECTION_NAMES; i++) {
+        many = apr_pstrcat(unit_pool, many, "a,", NULL);
+    }
+    service_do("GET", service_path("Users", id), many, NULL);
+    assert_refused(SSO_R_SCIM_PROJECTION, 400);
+    service_do("POST", "/.search", NULL, apr_pstrcat(unit_pool, "{'attributes':['", many + 11, "']}", NULL));
+    assert_refused(SSO_R_SCIM_PROJECTION, 400);
     const sso_scim_request_t stale = {.method = "DELETE", .path = service_path("Users", id), .if_match = "W/\"9\""};
     service_send(&stale, NULL);
     assert_refused(SSO_R_SCIM_VERSION, 412);
@@ -63,6 +85,11 @@ static void test_scim_asks_for_a_token_first(void **state)
     service_send(&basic, NULL);
     assert_refused(SSO_R_SCIM_TOKEN_UNKNOWN, 401);
     assert_string_equal(service_answer.challenge, "Bearer realm=\"SCIM\", error=\"invalid_token\"");
+    const sso_scim_request_t federated = {
+        .method = "GET", .path = "/Users", .authorization = "Bearer " SSO_FEDERATED_MARK "x"};
+    service_send(&federated, NULL);
+    assert_refused(SSO_R_SCIM_TOKEN_UNKNOWN, 401);
+    assert_string_equal(service_answer.token, "federated");
     const sso_scim_request_t none = {.method = "GET", .path = "/Users"};
     assert_false(sso_scim_admit(&unit_ctx, &service, &none, &service_answer));
     assert_refused(SSO_R_SCIM_TOKEN_NONE, 401);
@@ -91,9 +118,28 @@ static void test_scim_is_bounded(void **state)
     sso_scim_give_up(&unit_ctx, &service, &first);
     assert_int_equal(first.status, 400);
     assert_int_equal(sso_gate_count(service.gate), 0);
+    sso_gate_t *gate = service.gate;
+    service.gate = NULL;
+    assert_int_equal(service_do("GET", "/Users", NULL, NULL), 503);
+    assert_refused(SSO_R_SCIM_BUSY, 503);
+    service.gate = gate;
     service.ending.store = NULL;
     assert_int_equal(service_do("GET", "/Users", NULL, NULL), 503);
     assert_refused(SSO_R_STORE_AWAY, 503);
+}
+
+static void test_scim_reads_what_is_asked_for(void **state)
+{
+    (void)state;
+    const char *path = service_path("Users", service_make("/Users", "{'userName':'ada'}"));
+    assert_int_equal(service_do("HEAD", path, NULL, NULL), 200);
+    assert_int_equal(service_do("GET", path, "attributes=userName", NULL), 200);
+    assert_string_equal(sso_json_get_text(service_json(), "userName"), "ada");
+    assert_null(sso_json_get(service_json(), "meta"));
+    const sso_scim_request_t other = {.method = "GET", .path = path, .if_none_match = "W/\"9\""};
+    assert_int_equal(service_send(&other, NULL), 200);
+    assert_int_equal(service_do("POST", "/Users/.search", NULL, "{'filter':'userName eq ada'}"), 200);
+    assert_int_equal(sso_json_size(sso_json_get(service_json(), "Resources")), 1);
 }
 
 static void test_scim_says_what_it_can_do(void **state)
@@ -119,6 +165,9 @@ static void test_scim_search_of_both_kinds_is_one_list(void **state)
     assert_int_equal(total, 2);
     assert_int_equal(sso_json_size(sso_json_get(service_json(), "Resources")), 1);
     assert_int_equal(service_do("POST", "/.search", NULL, "{'filter':'userName pr'}"), 200);
+    service_make("/Users", "{'userName':'eve','displayName':'same'}");
+    assert_int_equal(service_do("POST", "/.search", NULL, "{'filter':'displayName eq same','count':1}"), 200);
+    assert_int_equal(sso_json_size(sso_json_get(service_json(), "Resources")), 1);
     assert_int_equal(service_do("POST", "/.search", NULL, "{'filter':'nonsense pr'}"), 400);
 }
 
@@ -128,6 +177,7 @@ int main(void)
         service_test(test_scim_refuses_with_its_reason),
         service_test(test_scim_asks_for_a_token_first),
         service_test(test_scim_is_bounded),
+        service_test(test_scim_reads_what_is_asked_for),
         service_test(test_scim_says_what_it_can_do),
         service_test(test_scim_search_of_both_kinds_is_one_list),
     };

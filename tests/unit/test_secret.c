@@ -99,6 +99,10 @@ static void test_secret_of_the_environment_is_read(void **state)
     setenv("SSO_UNIT_SECRET", "from the environment\n", 1);
     assert_rc(SSO_OK, secret_of("env:", "SSO_UNIT_SECRET", &secret));
     assert_string_equal(secret, "from the environment");
+    char *large = apr_pcalloc(unit_pool, SSO_MAX_SECRET + 2);
+    memset(large, 'x', SSO_MAX_SECRET + 1);
+    setenv("SSO_UNIT_SECRET", large, 1);
+    assert_rc(SSO_R_SECRET_SOURCE, secret_of("env:", "SSO_UNIT_SECRET", &secret));
     setenv("SSO_UNIT_SECRET", "", 1);
     assert_rc(SSO_R_SECRET_EMPTY, secret_of("env:", "SSO_UNIT_SECRET", &secret));
     unsetenv("SSO_UNIT_SECRET");
@@ -112,6 +116,8 @@ static void test_secret_of_systemd_is_read(void **state)
     char *directory = apr_pstrdup(unit_pool, file_of("from systemd", 12, 0400));
     *strrchr(directory, '/') = '\0';
     unsetenv("CREDENTIALS_DIRECTORY");
+    assert_rc(SSO_R_SECRET_SOURCE, secret_of("credential:", "secret", &secret));
+    setenv("CREDENTIALS_DIRECTORY", "", 1);
     assert_rc(SSO_R_SECRET_SOURCE, secret_of("credential:", "secret", &secret));
     setenv("CREDENTIALS_DIRECTORY", directory, 1);
     assert_rc(SSO_OK, secret_of("credential:", "secret", &secret));
@@ -174,6 +180,7 @@ static void test_secret_path_only_of_files(void **state)
     assert_null(sso_secret_path(unit_pool, "credential:app"));
     setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x", 1);
     assert_string_equal(sso_secret_path(unit_pool, "credential:app"), "/run/credentials/x/app");
+    assert_null(sso_secret_path(unit_pool, "env:SECRET"));
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 

@@ -170,6 +170,42 @@ static void test_signin_under_another_host_first_goes_to_the_public_origin(void 
     }
 }
 
+/* SECURITY: what was asked for goes along sealed, whichever part of it there is. */
+static void test_signin_under_another_host_takes_each_wish_along(void **state)
+{
+    static const sso_wishes_t wishes[] = {
+        {.acr = "c1"}, {.max_age = SITE_HOUR}, {.prompt = "login"}, {.login_hint = "a@b.c"}, {.domain_hint = "b.c"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        sso_answer_t answer;
+        site_browser_t *browser = site_browser();
+        browser->host = "old.example.com";
+        sso_request_t request = site_request(browser, "GET", NULL);
+        sso_signin_start(&unit_ctx, &site_world->site, &request, "/a", &wishes[i], &answer);
+        assert_non_null(strstr(answer.location, "/.entra/login?rd=%2Fa&hop=1&wishes="));
+        sso_signin_try(&unit_ctx, &site_world->site, &request, "/a", &wishes[i], &answer);
+        assert_non_null(strstr(answer.location, "/.entra/login?rd=%2Fa&hop=1&wishes="));
+        assert_int_equal(answer.cookies->nelts, 0);
+    }
+}
+
+static void test_signin_under_another_host_without_random_numbers_is_refused(void **state)
+{
+    (void)state;
+    sso_answer_t answer;
+    const sso_wishes_t wishes = {.prompt = "login"};
+    site_browser_t *browser = site_browser();
+    browser->host = "old.example.com";
+    sso_request_t request = site_request(browser, "GET", NULL);
+    random_draws = 0;
+    random_fails_at = 1;
+    sso_signin_start(&unit_ctx, &site_world->site, &request, "/a", &wishes, &answer);
+    random_fails_at = 0;
+    assert_fault(SSO_R_RANDOM, answer);
+    assert_string_equal(answer.retry_path, "/a");
+}
+
 /* The answer of GET login?query. */
 static sso_answer_t log_in(site_browser_t *browser, const char *method, const char *query)
 {
@@ -1136,6 +1172,8 @@ int main(void)
         site_test(test_signin_over_an_old_session_makes_a_new_one),
         site_test(test_signin_over_a_larger_session_leaves_no_chunk_of_it),
         site_test(test_signin_under_another_host_first_goes_to_the_public_origin),
+        site_test(test_signin_under_another_host_takes_each_wish_along),
+        site_test(test_signin_under_another_host_without_random_numbers_is_refused),
         site_test(test_signin_login_hops_to_the_public_origin_once),
         site_test(test_signin_login_is_for_get_alone),
         site_test(test_signin_login_of_a_malformed_query_is_refused),

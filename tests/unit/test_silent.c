@@ -128,6 +128,25 @@ static void test_silent_refusal_ends_the_session(void **state)
                      sizeof(errors) / sizeof(errors[0]));
 }
 
+static void test_silent_refusal_without_a_session_signs_in_and_is_no_loop(void **state)
+{
+    (void)state;
+    sso_record_t record;
+    site_browser_t *browser = due_browser(&record);
+    sso_answer_t sent = go(browser, &record);
+    assert_to_entra(come_back_with(browser, &sent, "login_required"));
+    sso_answer_t again = come_back_with(browser, &sent, "login_required");
+    assert_to_entra(again);
+    assert_null(again.ended_cause);
+    /* One that was begun again for its age has rounds left, but not for ever. */
+    for (int i = 1; i < SSO_MAX_ATTEMPTS; i++) {
+        unit_ctx.now += SSO_STATE_LIFE + 1;
+        sent = come_back_with(browser, &sent, "login_required");
+        assert_string_equal(site_param(sent.location, "prompt"), "none");
+    }
+    assert_fault(SSO_R_SIGNIN_LOOP, come_back_with(browser, &sent, "login_required"));
+}
+
 /* An outage is no refusal: the page is shown, and the next one does not try again at once. */
 static void test_silent_failure_lets_the_session_go_on(void **state)
 {
@@ -170,6 +189,7 @@ int main(void)
         site_test(test_silent_renewal_keeps_the_session_and_its_end),
         site_test(test_silent_callback_that_is_reloaded_goes_to_its_page),
         site_test(test_silent_refusal_ends_the_session),
+        site_test(test_silent_refusal_without_a_session_signs_in_and_is_no_loop),
         site_test(test_silent_failure_lets_the_session_go_on),
         site_test(test_silent_renewal_by_another_user_is_refused),
     };

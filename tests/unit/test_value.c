@@ -23,6 +23,7 @@ static void test_value_is_normalized(void **state)
         {"title", "7", "'7'"},
         {"title", "['x']", "'x'"},
         {"title", "[{'value':'x'}]", "'x'"},
+        {"title", "[['x']]", "'x'"},
         {"title", "{'VALUE':'x'}", "'x'"},
         {"title", "''", NULL},
         {"title", "null", NULL},
