@@ -89,6 +89,21 @@ static void suppose(request_rec *r, const sso_visit_t *visit, uint64_t supposed,
     record->acrs = sso_list_make(r->pool, acrs);
 }
 
+/* Asks the Require lines once more. What httpd says of a refusal it has said once: these are only questions. */
+static int ask_quietly(request_rec *r, sso_visit_t *visit)
+{
+    static const struct ap_logconf quiet = {NULL, APLOG_EMERG};
+    const struct ap_logconf *log = r->log;
+    const char *grounds = visit->grounds;
+    r->log = &quiet;
+    visit->asking_others = true;
+    int status = ap_run_auth_checker(r);
+    visit->asking_others = false;
+    r->log = log;
+    visit->grounds = grounds;
+    return status;
+}
+
 typedef struct {
     request_rec *r;
     sso_visit_t *visit;
@@ -102,29 +117,19 @@ static bool ask_again(void *baton, uint64_t supposed, uint64_t *ret_missing)
     suppose(trial->r, visit, supposed, &record);
     visit->missing = 0;
     visit->supposed = &record;
-    visit->asking_others = true;
-    int status = ap_run_auth_checker(trial->r);
-    visit->asking_others = false;
+    int status = ask_quietly(trial->r, visit);
     visit->supposed = NULL;
     *ret_missing = visit->missing;
     return status == OK;
 }
 
-/* What httpd says of a refusal it has said once; these are only questions. */
-static const struct ap_logconf quiet = {NULL, APLOG_EMERG};
-
 bool sso_section_stepup_helps(request_rec *r, sso_visit_t *visit, sso_wishes_t *ret_wishes)
 {
-    const struct ap_logconf *log = r->log;
-    const char *grounds = visit->grounds;
     trial_t trial = {r, visit};
     if (visit->missing == 0) {
         return false;
     }
-    r->log = &quiet;
     int context = sso_stepup_search(ask_again, &trial, visit->missing);
-    r->log = log;
-    visit->grounds = grounds;
     if (context < 0) {
         return false;
     }
@@ -136,18 +141,15 @@ bool sso_section_stepup_helps(request_rec *r, sso_visit_t *visit, sso_wishes_t *
 
 void sso_section_ask_held(request_rec *r, sso_visit_t *visit)
 {
-    const struct ap_logconf *log = r->log;
-    const char *grounds = visit->grounds;
     uint64_t missing = visit->missing;
-    r->log = &quiet;
     visit->held = NULL;
-    visit->asking_held = visit->asking_others = true;
-    (void)ap_run_auth_checker(r);
-    visit->asking_held = visit->asking_others = false;
-    r->log = log;
+    visit->asking_held = true;
+    (void)ask_quietly(r, visit);
+    visit->asking_held = false;
     visit->missing = missing;
-    visit->grounds = visit->held == NULL ? grounds
-                                         : apr_pstrcat(r->pool, grounds == NULL ? "" : grounds,
-                                                       grounds == NULL ? "holds: " : "; holds: ", visit->held, NULL);
+    if (visit->held != NULL) {
+        visit->grounds = visit->grounds == NULL ? apr_pstrcat(r->pool, "holds: ", visit->held, NULL)
+                                                : apr_pstrcat(r->pool, visit->grounds, "; holds: ", visit->held, NULL);
+    }
     visit->held = NULL;
 }

@@ -3,11 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { Provisioner } from '../../emulator/provision.mjs';
-import { MODULE } from './httpd.mjs';
-
-const COMMAND = path.join(path.resolve(path.dirname(MODULE), '..'), 'entra-sso');
+import { COMMAND } from './command.mjs';
 
 export const BASE = '/.entra/scim/v2';
 export const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
