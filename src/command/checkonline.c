@@ -184,7 +184,7 @@ static const char *tenant_of_token(const sso_description_t *d)
     if (sso_tenant_is_several(d->tenant)) {
         return d->allowed_tenants->nelts > 0 ? sso_text_at(d->allowed_tenants, 0) : NULL;
     }
-    return strcmp(d->tenant, "consumers") == 0 || strcmp(d->tenant, SSO_CONSUMERS_TENANT) == 0 ? NULL : d->tenant;
+    return sso_tenant_is_consumers(d->tenant) ? NULL : d->tenant;
 }
 
 /* What the token says of its bearer. Its signature is Graph's business; it came from Entra itself, and nothing but

@@ -29,6 +29,8 @@ typedef struct {
 
 /* True for organizations and common. */
 bool sso_tenant_is_several(const char *tenant);
+/* True for the tenant of personal accounts, by word or GUID (any case). */
+bool sso_tenant_is_consumers(const char *tenant);
 /* NULL when tenant is a GUID, a domain, or one of the three words; else what is wrong (static text). */
 const char *sso_tenant_check(const char *tenant);
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_strings.h>
 
 #include "base/bytes.h"
@@ -40,6 +41,11 @@ const sso_cloud_t *sso_cloud_find(const char *name)
 bool sso_tenant_is_several(const char *tenant)
 {
     return strcmp(tenant, "organizations") == 0 || strcmp(tenant, "common") == 0;
+}
+
+bool sso_tenant_is_consumers(const char *tenant)
+{
+    return strcmp(tenant, "consumers") == 0 || apr_cstr_casecmp(tenant, SSO_CONSUMERS_TENANT) == 0;
 }
 
 static bool is_alphanumeric(char c)

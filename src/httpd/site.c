@@ -366,8 +366,7 @@ static void judge_email(draft_t *draft, const char *place)
     if (tenant == NULL) {
         return;
     }
-    if (sso_tenant_is_several(tenant) || strcmp(tenant, "consumers") == 0 ||
-        strcasecmp(tenant, SSO_CONSUMERS_TENANT) == 0) {
+    if (sso_tenant_is_several(tenant) || sso_tenant_is_consumers(tenant)) {
         complain(draft, "ENTRA4023", SSO_SERVER_TENANT,
                  "%s lets in accounts whose owners can write any email, and EntraRemoteUser names users by %%{email} "
                  "(%s), so anybody could be anybody else; write EntraRemoteUser %%{oid}@%%{tid}",

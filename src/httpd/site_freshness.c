@@ -53,8 +53,7 @@ static void fill_watch(draft_t *draft)
         complain(draft, "ENTRA4088", SSO_SERVER_TENANT_WATCH,
                  "must be between 30s and 8h, since Graph is asked that often; write off to ask never");
     }
-    if (tenant != NULL && (sso_tenant_is_several(tenant) || strcmp(tenant, "consumers") == 0 ||
-                           strcmp(tenant, SSO_CONSUMERS_TENANT) == 0)) {
+    if (tenant != NULL && (sso_tenant_is_several(tenant) || sso_tenant_is_consumers(tenant))) {
         complain(draft, "ENTRA4089", SSO_SERVER_TENANT_WATCH,
                  "an application can watch the users of its own tenant alone, and with \"EntraTenant %s\" there is "
                  "none; write the tenant's GUID, or EntraTenantWatch off",

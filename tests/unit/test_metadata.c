@@ -32,6 +32,16 @@ static void test_metadata_clouds_are_found_by_name(void **state)
     assert_null(sso_cloud_find(""));
 }
 
+static void test_metadata_consumers_are_known_by_word_and_guid(void **state)
+{
+    (void)state;
+    assert_true(sso_tenant_is_consumers("consumers"));
+    assert_true(sso_tenant_is_consumers(SSO_CONSUMERS_TENANT));
+    assert_true(sso_tenant_is_consumers("9188040D-6C67-4C5B-B112-36A304B66DAD"));
+    assert_false(sso_tenant_is_consumers("common"));
+    assert_false(sso_tenant_is_consumers(FIXTURE_TENANT));
+}
+
 static void test_metadata_tenant_names_are_checked(void **state)
 {
     (void)state;
@@ -194,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_test(test_metadata_clouds_are_found_by_name),
+        unit_test(test_metadata_consumers_are_known_by_word_and_guid),
         unit_test(test_metadata_tenant_names_are_checked),
         unit_test(test_metadata_document_of_entra_is_read),
         unit_test(test_metadata_issuer_must_fit_the_tenant),
