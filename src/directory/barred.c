@@ -74,8 +74,10 @@ sso_rc sso_barred_lock(sso_ctx_t *ctx, sso_connection_t *connection, const sso_b
 
 sso_rc sso_barred_note(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who, const char *id)
 {
+    /* SECURITY: SQLite's moments are the beginnings of milliseconds, and what came before within this one is older. */
     static const sso_statement_t note = {"barred_note",
-                                         "INSERT INTO entra_scim_barred (app, who, id, at) VALUES (%s, %s, %s, {now}) "
+                                         "INSERT INTO entra_scim_barred (app, who, id, at) "
+                                         "VALUES (%s, %s, %s, {now} + 1000) "
                                          "ON CONFLICT (app, who) DO UPDATE SET at = excluded.at, id = excluded.id"};
     const char *names[NAMES];
     sso_rc rc = SSO_OK;
@@ -87,28 +89,30 @@ sso_rc sso_barred_note(sso_ctx_t *ctx, sso_connection_t *connection, const sso_b
     return rc;
 }
 
-static sso_rc take_moment(sso_ctx_t *ctx, const char *const *columns, void *baton)
+static sso_rc take_age(sso_ctx_t *ctx, const char *const *columns, void *baton)
 {
     int64_t at;
-    apr_time_t *since = baton;
-    if (!sso_integer_parse(columns[0], &at)) {
+    int64_t now;
+    apr_interval_time_t *age = baton;
+    if (!sso_integer_parse(columns[0], &at) || !sso_integer_parse(columns[1], &now) || at < 0 || now < 0) {
         return sso_fail(ctx, SSO_R_STORE_ROW, "entra_scim_barred");
     }
-    *since = at > *since ? at : *since;
+    *age = now - at < *age ? now - at : *age;
     return SSO_OK;
 }
 
-sso_rc sso_barred_since(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
-                        apr_time_t *ret_since)
+sso_rc sso_barred_age(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
+                      apr_interval_time_t *ret_age)
 {
-    static const sso_statement_t get = {"barred_get", "SELECT at FROM entra_scim_barred WHERE app = %s AND who = %s"};
+    static const sso_statement_t get = {"barred_get",
+                                        "SELECT at, {now} FROM entra_scim_barred WHERE app = %s AND who = %s"};
     const char *names[NAMES];
     sso_rc rc = SSO_OK;
-    *ret_since = 0;
+    *ret_age = SSO_BARRED_NEVER;
     int count = names_of(ctx->pool, who, names);
     for (int i = 0; rc == SSO_OK && i < count; i++) {
         const char *args[] = {who->app, names[i]};
-        rc = sso_connection_select(ctx, connection, &get, args, take_moment, ret_since);
+        rc = sso_connection_select(ctx, connection, &get, args, take_age, ret_age);
     }
     return rc;
 }

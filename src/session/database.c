@@ -92,8 +92,9 @@ sso_rc sso_connection_execute(sso_ctx_t *ctx, sso_connection_t *connection, cons
 /* The statement in the words of the dialect. */
 static const char *statement_text(const sso_connection_t *connection, const char *sql)
 {
-    /* SQLite's finest clock, to the millisecond. */
-    static const char sqlite_now[] = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS BIGINT) * 1000";
+    /* SQLite's finest clock, whole milliseconds gone by. A day number has more digits than a double can hold, so the
+     * product is one of them only after rounding. */
+    static const char sqlite_now[] = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS BIGINT) * 1000";
     static const char pgsql_now[] = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
     const char *now = connection->database->pgsql ? pgsql_now : sqlite_now;
     const char *text = "";

@@ -4,7 +4,23 @@
 
 #include "unit.h"
 
+#include "base/clock.h"
 #include "service.h"
+
+/* Our clock, of the database's. */
+static apr_interval_time_t ahead;
+
+apr_time_t __wrap_sso_clock_now(void);
+apr_time_t __wrap_sso_clock_now(void)
+{
+    return apr_time_now() + ahead;
+}
+
+static int teardown(void **state)
+{
+    ahead = 0;
+    return database_teardown(state);
+}
 
 static sso_person_t find(sso_people_match_t match, const char *oid, const char *username)
 {
@@ -95,6 +111,45 @@ static void test_people_guard(void **state)
     assert_rc(SSO_OK, begin(5, SERVICE_TENANT, "ada@x", long_ago));
 }
 
+static void enable(const char *path, const char *active)
+{
+    static const char form[] = "{'schemas':['urn:ietf:params:scim:api:messages:2.0:PatchOp'],"
+                               "'Operations':[{'op':'replace','path':'active','value':%s}]}";
+    assert_int_equal(service_do("PATCH", path, NULL, apr_psprintf(unit_pool, form, active)), 200);
+}
+
+/* SECURITY: SQLite has whole milliseconds alone, and a disabling may follow that closely. */
+static void test_people_guard_to_the_microsecond(void **state)
+{
+    (void)state;
+    const char *id = service_make("/Users", "{'userName':'ada@x','externalId':'" SERVICE_OID "'}");
+    const char *path = service_path("Users", id);
+    for (unsigned char i = 1; i <= 100; i++) {
+        const apr_time_t before = sso_clock_now();
+        enable(path, "false");
+        enable(path, "true");
+        assert_rc(SSO_R_PERSON_STALE, begin(i, SERVICE_OID, "ada@x", before));
+    }
+}
+
+/* The database's clock is another's: here we are ahead of it, and behind. */
+static void test_people_guard_of_a_clock_that_differs(void **state)
+{
+    (void)state;
+    const char *id = service_make("/Users", "{'userName':'ada@x','externalId':'" SERVICE_OID "'}");
+    const char *path = service_path("Users", id);
+    for (int minutes = -10; minutes <= 10; minutes += 20) {
+        ahead = apr_time_from_sec(60 * minutes);
+        const apr_time_t before = sso_clock_now();
+        enable(path, "false");
+        enable(path, "true");
+        assert_rc(SSO_R_PERSON_STALE, begin(1, SERVICE_OID, "ada@x", before));
+        /* A minute later. */
+        database_sql("UPDATE entra_scim_barred SET at = at - 60000000");
+        assert_rc(SSO_OK, begin((unsigned char)(20 + minutes), SERVICE_OID, "ada@x", sso_clock_now()));
+    }
+}
+
 /* How many are told of; then nobody is, until something changes again. */
 static int changes(sso_person_change_t *ret_first)
 {
@@ -138,6 +193,8 @@ int main(void)
         service_test(test_people_are_found),
         service_test(test_people_groups_and_values),
         service_test(test_people_guard),
+        service_test(test_people_guard_to_the_microsecond),
+        cmocka_unit_test_setup_teardown(test_people_guard_of_a_clock_that_differs, service_setup, teardown),
         service_test(test_people_changes_are_told),
     };
     return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);
