@@ -47,6 +47,8 @@ struct sso_renewals_t {
     sso_renewals_observer_t observer;
     apr_time_t pause_since;
     apr_time_t pause_until;
+    apr_time_t behind_said;
+    unsigned turned_away;
     bool stopped;
     slot_t slots[SETS * WAYS];
 };
@@ -136,6 +138,25 @@ static void keep(sso_renewals_t *renewals, slot_t *slot, sso_ctx_t *ctx, sso_ren
     apr_thread_mutex_unlock(renewals->lock);
 }
 
+static void tell_if_behind(sso_renewals_t *renewals, const sso_site_t *site, apr_time_t queued, apr_time_t now)
+{
+    apr_interval_time_t waited = now - queued;
+    if (waited < SSO_BEHIND_LEAST || waited < site->session.freshness.revalidate / SSO_BEHIND_PART) {
+        return;
+    }
+    apr_thread_mutex_lock(renewals->lock);
+    unsigned turned_away = renewals->turned_away;
+    bool says = renewals->behind_said > now || now - renewals->behind_said >= SSO_BEHIND_SAID;
+    if (says) {
+        renewals->behind_said = now;
+        renewals->turned_away = 0;
+    }
+    apr_thread_mutex_unlock(renewals->lock);
+    if (says) {
+        renewals->observer.behind(renewals->observer.baton, site, waited, turned_away);
+    }
+}
+
 static void renew_slot(sso_renewals_t *renewals, slot_t *slot, apr_pool_t *pool)
 {
     sso_ctx_t ctx;
@@ -146,6 +167,7 @@ static void renew_slot(sso_renewals_t *renewals, slot_t *slot, apr_pool_t *pool)
     const sso_site_t *site = slot->site;
     renewals->observer.begin(renewals->observer.baton, site, pool, &ctx);
     ctx.background = true;
+    tell_if_behind(renewals, site, slot->changed, ctx.now);
     if (sso_record_unpack(&ctx, slot->data, slot->len, &record) == SSO_OK) {
         outcome = sso_renew(&ctx, site, &record, &renewed);
         renewals->observer.done(renewals->observer.baton, site, &ctx, &record, outcome);
@@ -221,6 +243,7 @@ static bool ask(sso_renewals_t *renewals, sso_ctx_t *ctx, const sso_site_t *site
 {
     slot_t *slot = slot_for(renewals, record->id);
     if (slot == NULL) {
+        renewals->turned_away++;
         return false;
     }
     bool own = is_of(slot, record->id) && slot->site == site;

@@ -15,7 +15,15 @@ typedef struct {
     /* Tells how it ended: for SSO_RENEW_LATER and _REFUSED with the context's fault. */
     void (*done)(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_record_t *record,
                  sso_renewal_t outcome);
+    /* Tells, once in SSO_BEHIND_SAID, that the line moves too slowly for the interval to be kept: a session stood in it
+     * for so long, and so many found no place since it was told last. */
+    void (*behind)(void *baton, const sso_site_t *site, apr_interval_time_t waited, unsigned turned_away);
 } sso_renewals_observer_t;
+
+/* This part of the interval, and never less than so long, may pass in the line. */
+#define SSO_BEHIND_PART 4
+#define SSO_BEHIND_LEAST apr_time_from_sec(30)
+#define SSO_BEHIND_SAID apr_time_from_sec(10 * 60)
 
 /* Makes the renewals of this process in pool, with at most `threads` threads, none before there is something to do.
  * When pool is destroyed no new renewal begins, and those that run are waited for. Error: SSO_R_RENEW_THREADS. */

@@ -278,6 +278,7 @@ static int write_problem(request_rec *r, const page_t *page, const char *login_u
     sso_json_set_text(problem, "title", page->title);
     sso_json_set_integer(problem, "status", page->status);
     sso_json_set_text(problem, "detail", page->sentence);
+    sso_json_set_text(problem, "advice", page->advice);
     sso_json_set_text(problem, "login", login_url);
     sso_json_set_text(problem, "error", page->number);
     sso_json_set_text(problem, "id", page->id);

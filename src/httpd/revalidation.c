@@ -57,6 +57,16 @@ static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_
     }
 }
 
+static void behind(void *baton, const sso_site_t *site, apr_interval_time_t waited, unsigned turned_away)
+{
+    (void)baton;
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, 0, server_of(site),
+        "ENTRA2087: revalidation does not keep up with EntraSessionRevalidate: a session waited %" APR_TIME_T_FMT
+        " s in this process's line, and %u found no place in it; a dismissed user is out that much later",
+        apr_time_sec(waited), turned_away);
+}
+
 static apr_status_t stop_calls(void *http)
 {
     sso_http_stop(http);
@@ -65,7 +75,7 @@ static apr_status_t stop_calls(void *http)
 
 void sso_revalidation_begin(apr_pool_t *pchild, server_rec *main_server, sso_http_t *http)
 {
-    static const sso_renewals_observer_t observer = {NULL, begin, done};
+    static const sso_renewals_observer_t observer = {NULL, begin, done, behind};
     sso_ctx_t ctx;
     sso_renewals_t *renewals = NULL;
     sso_log_server_ctx_init(&ctx, pchild, main_server);

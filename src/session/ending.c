@@ -110,12 +110,15 @@ sso_rc sso_ending_end_one(sso_ctx_t *ctx, const sso_ending_t *ending, const sso_
     return SSO_OK;
 }
 
+/* The table does not keep why; the log of that moment does. */
+#define LATE_CAUSE "ended while the database was away"
+
 static sso_rc write_pending(sso_ctx_t *ctx, const sso_ending_t *ending, int *written)
 {
     apr_array_header_t *pending = apr_array_make(ctx->pool, 1, sizeof(sso_store_ended_t));
     sso_ended_pending(ending->ended, ctx->now, pending);
     for (int i = 0; i < pending->nelts; i++) {
-        sso_rc rc = store_one(ctx, ending, &APR_ARRAY_IDX(pending, i, sso_store_ended_t), "sign-out", "node");
+        sso_rc rc = store_one(ctx, ending, &APR_ARRAY_IDX(pending, i, sso_store_ended_t), LATE_CAUSE, "node");
         if (rc != SSO_OK) {
             return rc;
         }

@@ -207,6 +207,7 @@ ${ENTRIES.map((name, i) => `<Directory "${server.docroot}/idx/${name}">\nEntraRo
     assert.match(response.header('content-type'), /^application\/problem\+json\b/);
     assert.equal(response.json().status, 403);
     assert.equal(response.json().detail, 'You are signed in, but your account is not allowed to open this page.');
+    assert.match(response.json().advice, /^If you need it, ask the administrator of this application for access/);
     assert.equal(response.header('www-authenticate'), undefined);
     assertClosed(response);
   });

@@ -7,7 +7,7 @@ import { groups } from '../emulator/tenants.mjs';
 import { assertSignIn, inParallel, SESSION_COOKIE, setsSession } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
 import { headerOf } from './lib/echo.mjs';
-import { missing } from './lib/httpd.mjs';
+import { missing, MPM } from './lib/httpd.mjs';
 import { startSite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -163,6 +163,20 @@ describe('revalidation', { skip: missing || noClock }, () => {
     await until('the question', () => site.calls('token') >= 2);
     assert.ok(Date.now() - began < 9000, 'the call itself would take ten seconds');
     assert.equal((await look(site, browser)).status, 200);
+  });
+
+  test('a line that moves too slowly is told in the log', { skip: MPM === 'prefork' && 'each of its children has a line of its own' }, async () => {
+    const slow = await startSite({ backend: site.backend, clock: true, processes: 1 });
+    const browsers = [];
+    for (const user of ['ada', 'root', 'nell']) browsers.push(await slow.signedIn({ user }));
+    await slow.emu.control('fault', { endpoint: 'token', delayMs: 4000 });
+    await forward(slow, 6 * MINUTE);
+    for (const browser of browsers) assert.equal((await look(slow, browser)).status, 200);
+    await until('the two that are asked about at a time', () => refreshes(slow) === 2);
+    await forward(slow, 2 * MINUTE);
+    slow.httpd.expect(/ENTRA2087/);
+    await slow.httpd.waitForLog(/ENTRA2087: revalidation does not keep up with EntraSessionRevalidate: a session waited 1[2-9]\d s in this process's line, and 0 found no place/);
+    await slow.stop();
   });
 
   test("this application's own faults end no session", async () => {

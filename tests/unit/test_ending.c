@@ -140,6 +140,8 @@ static void test_ending_one_with_the_store_away_ends_here_and_is_written_later(v
     assert_int_equal(news.written, 2);
     assert_int_equal(pending(&node), 0);
     assert_int_equal(store->ended_count, 2);
+    assert_string_equal(store->causes[0], "ended while the database was away");
+    assert_string_equal(store->actor, "node");
     assert_true(store->rows[0].ended);
     assert_string_equal(store->rows[0].refresh, "");
     (void)poll(&elsewhere, SSO_OK);

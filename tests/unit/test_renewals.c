@@ -20,7 +20,8 @@
 typedef struct {
     atomic_uint done[SSO_RENEW_ENDED + 1]; /* what a thread did before is seen by who sees its count */
     apr_time_t now;
-    _Atomic(apr_allocator_t *) allocator; /* of the pool that the last thread had */
+    _Atomic(apr_allocator_t *) allocator;    /* of the pool that the last thread had */
+    atomic_uint told, waited_s, turned_away; /* of a line that moves too slowly */
 } seen_t;
 
 static seen_t seen;
@@ -36,6 +37,14 @@ static void done(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_
 {
     (void)site, (void)ctx, (void)record;
     atomic_fetch_add(&((seen_t *)baton)->done[outcome], 1);
+}
+
+static void behind(void *baton, const sso_site_t *site, apr_interval_time_t waited, unsigned turned_away)
+{
+    (void)site;
+    ((seen_t *)baton)->waited_s = (unsigned)apr_time_sec(waited);
+    ((seen_t *)baton)->turned_away = turned_away;
+    atomic_fetch_add(&((seen_t *)baton)->told, 1);
 }
 
 static apr_status_t destroy(void *pool)
@@ -56,7 +65,7 @@ static void separate_fake(void)
 static sso_renewals_t *renewals_make_in(apr_pool_t *pool)
 {
     separate_fake();
-    static const sso_renewals_observer_t observer = {&seen, begin, done};
+    static const sso_renewals_observer_t observer = {&seen, begin, done, behind};
     sso_renewals_t *renewals = NULL;
     memset(&seen, 0, sizeof(seen));
     assert_rc(SSO_OK, sso_renewals_make(&unit_ctx, pool, 2, &observer, &renewals));
@@ -260,6 +269,45 @@ static void test_renewals_are_bounded(void **state)
     assert_true(atomic_load(&seen.done[SSO_RENEW_LATER]) <= SSO_MAX_RENEWALS);
 }
 
+/* One more session that Entra is asked about, so long after it was put in line. */
+static void wait_in_line(sso_renewals_t *renewals, sso_record_t *record, int seconds)
+{
+    unsigned before = atomic_load(&seen.done[SSO_RENEW_LATER]);
+    record->id[0]++;
+    seen.now = unit_ctx.now + apr_time_from_sec(seconds);
+    (void)sso_renewals_ask(renewals, &unit_ctx, &site_world->site, record);
+    wait_for(SSO_RENEW_LATER, before + 1);
+    /* Entra's "later" is a pause for the next. */
+    unit_ctx.now = seen.now + apr_time_from_sec(60);
+}
+
+static void test_renewals_tell_of_a_line_that_is_too_slow(void **state)
+{
+    (void)state;
+    sso_renewals_t *renewals = renewals_make();
+    sso_record_t record = due_session();
+    entra_says(503, "[]");
+    wait_in_line(renewals, &record, 0);
+    wait_in_line(renewals, &record, 74);
+    assert_int_equal(atomic_load(&seen.told), 0);
+    wait_in_line(renewals, &record, 75);
+    assert_int_equal(atomic_load(&seen.told), 1);
+    assert_int_equal(atomic_load(&seen.waited_s), 75);
+    assert_int_equal(atomic_load(&seen.turned_away), 0);
+    wait_in_line(renewals, &record, 90);
+    assert_int_equal(atomic_load(&seen.told), 1);
+    unit_ctx.now += SSO_BEHIND_SAID;
+    wait_in_line(renewals, &record, 100);
+    assert_int_equal(atomic_load(&seen.told), 2);
+    /* A quarter of a short interval is no time at all. */
+    unit_ctx.now += SSO_BEHIND_SAID;
+    site_world->site.session.freshness.revalidate = apr_time_from_sec(10);
+    wait_in_line(renewals, &record, 29);
+    assert_int_equal(atomic_load(&seen.told), 2);
+    wait_in_line(renewals, &record, 30);
+    assert_int_equal(atomic_load(&seen.told), 3);
+}
+
 /* ---- a crowd that is due at once ---- */
 
 #define CROWD 20000u
@@ -438,6 +486,8 @@ static void test_renewals_of_20000_sessions_at_once(void **state)
     unsigned taken = crowd_asks(renewals, &due);
     crowd_wait(&crowd.inside, CROWD_THREADS);
     taken += crowd_asks(renewals, &due);
+    unit_ctx.now += apr_time_from_sec(80);
+    seen.now = unit_ctx.now;
     unsigned inside = atomic_load(&crowd.inside);
     apr_thread_mutex_unlock(crowd.gate);
     assert_int_equal(taken, 0);
@@ -450,6 +500,9 @@ static void test_renewals_of_20000_sessions_at_once(void **state)
     assert_int_equal(atomic_load(&seen.done[SSO_RENEWED]), SSO_MAX_RENEWALS + CROWD_LATER);
     assert_int_equal(atomic_load(&seen.done[SSO_RENEW_LATER]), 0);
     assert_int_equal(atomic_load(&crowd.most), CROWD_THREADS);
+    assert_int_equal(atomic_load(&seen.told), 1);
+    assert_int_equal(atomic_load(&seen.waited_s), 80);
+    assert_true(atomic_load(&seen.turned_away) > CROWD / 2);
     unsigned asked = 0;
     for (unsigned who = 0; who < CROWD; who++) {
         unsigned times = atomic_load(&crowd.asked[who]);
@@ -462,7 +515,7 @@ static void test_renewals_of_20000_sessions_at_once(void **state)
 static void test_renewals_without_threads_are_none(void **state)
 {
     (void)state;
-    static const sso_renewals_observer_t observer = {&seen, begin, done};
+    static const sso_renewals_observer_t observer = {&seen, begin, done, behind};
     sso_renewals_t *renewals = NULL;
     assert_rc(SSO_R_RENEW_THREADS, sso_renewals_make(&unit_ctx, unit_pool, 0, &observer, &renewals));
     assert_null(renewals);
@@ -471,7 +524,7 @@ static void test_renewals_without_threads_are_none(void **state)
 static void test_renewals_of_a_pool_that_ends_wait_for_what_runs(void **state)
 {
     (void)state;
-    static const sso_renewals_observer_t observer = {&seen, begin, done};
+    static const sso_renewals_observer_t observer = {&seen, begin, done, behind};
     sso_renewals_t *renewals = NULL;
     apr_pool_t *pool;
     memset(&seen, 0, sizeof(seen));
@@ -498,6 +551,7 @@ int main(void)
         site_test(test_renewals_do_not_wait_for_a_clock_that_was_set_back),
         site_test(test_renewals_refused_end_the_session),
         site_test(test_renewals_are_bounded),
+        site_test(test_renewals_tell_of_a_line_that_is_too_slow),
         cmocka_unit_test_setup_teardown(test_renewals_of_20000_sessions_at_once, crowd_setup, database_teardown),
         site_test(test_renewals_without_threads_are_none),
         site_test(test_renewals_of_a_pool_that_ends_wait_for_what_runs),
