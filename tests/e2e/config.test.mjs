@@ -486,6 +486,50 @@ describe('configuration', { skip: missing }, () => {
       });
     }
 
+    // Of the main server, and of a virtual host.
+    const PAIRS = {
+      EntraTenant: [CONTOSO, GUID], EntraAllowedTenants: [`${GUID}`, `${CONTOSO}`], EntraCloud: ['usgov', 'china'], EntraAuthority: ['https://login.one.example', 'https://login.two.example'],
+      EntraGraphURL: ['https://graph.one.example', 'https://graph.two.example'], EntraClientID: [CLIENT, GUID], EntraClientSecret: ['file:secret', 'file:second-secret'],
+      EntraClientCertificate: ['both.pem', 'cert.pem key.pem PS256'], EntraClientAssertion: ['file:secret', `managed-identity ${GUID}`], EntraPublicURL: ['https://one.example.com', 'https://two.example.com'],
+      EntraPath: ['/one', '/two'], EntraScopes: ['offline_access User.Read', 'none'], EntraTrustedCA: ['ca.pem', 'cert.pem'], EntraOutboundProxy: ['http://127.0.0.1:3128', 'none'],
+      EntraOutboundTimeout: ['2s 9s', '1s 5s'], EntraClockSkew: ['2m', '1m'], EntraSessionMaxAge: ['2h', '90m'], EntraSessionIdleTimeout: ['20m', 'off'], EntraSessionRevalidate: ['10m', '1m'],
+      EntraSessionGrace: ['30m', '2h'], EntraContinuousAccess: ['on', 'off'], EntraTenantWatch: ['2m', 'off'], EntraGroups: ['all', 'referenced'], EntraGroupOverage: ['deny', 'ignore'],
+      EntraGroupSource: ['scim', 'token'], EntraCookieDomain: ['example.com', 'two.example.com'], EntraStateDirectory: ['ROOT/one', 'ROOT/two'], EntraDatabase: ['pgsql:dbname=one', 'pgsql:dbname=two'],
+      EntraPreservePost: ['64k', 'off'], EntraTestPage: ['off', 'on'], EntraAuditLog: ['logs/one.json', 'none'], EntraSCIM: ['on', 'off'], EntraSCIMMatch: ['upn', 'oid'], EntraSCIMRequired: ['on', 'off'],
+      EntraSCIMFederated: [`${GUID} api://one`, `${CONTOSO} api://two`], EntraRemoteUser: ['%{oid}', '%{upn}'], EntraHeaders: ['none', 'easyauth'], EntraSignedIdentity: ['on', 'off'],
+      EntraAccessToken: ['https://one.example.com/.default', 'off'], EntraHeader: ['X-One %{upn}', 'X-Two %{oid}'], EntraEnv: ['ONE %{upn}', 'TWO %{oid}'], EntraRole: ['one user=ada@contoso.example', 'two user=ada@contoso.example'],
+      EntraListSeparator: [';', '|'], EntraBearer: ['api://one', 'off'],
+    };
+    // What one needs beside it to be right.
+    const BESIDE = {
+      EntraAllowedTenants: { EntraTenant: 'organizations' }, EntraClientCertificate: { EntraClientSecret: null }, EntraClientAssertion: { EntraClientSecret: null },
+      EntraGroupSource: { EntraSCIM: 'on' }, EntraSCIMMatch: { EntraSCIM: 'on' }, EntraSCIMRequired: { EntraSCIM: 'on' }, EntraSCIMFederated: { EntraSCIM: 'on' },
+    };
+    const TEST_PAGE = '<Location "/.entra/test">\nAuthType Entra\nRequire user ada@contoso.example\n</Location>';
+
+    test('every directive that may stand outside of sections is in the list, with two values that differ', () => {
+      const table = readFileSync(new URL('../../src/httpd/options.def', import.meta.url), 'utf8');
+      const rows = [...table.matchAll(/^(?:SERVER|DIR)_OPTION\(\w+, "(\w+)".*$/gm)].filter(([row]) => !row.includes('OR_AUTHCFG'));
+      assert.deepEqual(Object.keys(PAIRS).sort(), rows.map(([, name]) => name).sort());
+      for (const [name, [outer, inner]] of Object.entries(PAIRS)) assert.notEqual(outer, inner, name);
+    });
+
+    for (const [name, [outer, inner]] of Object.entries(PAIRS)) {
+      test(`${name}: a virtual host inherits it, and its own word counts`, () => {
+        const beside = { ...BASE, ...BESIDE[name], [name]: null };
+        const { hosts, output } = dump({
+          files: { 'second-secret': secretFile('another\n'), 'one/x': 'x', 'two/x': 'x' }, name: 'https://own.two.example.com', directives: { ...beside, [name]: inner }, inner: name === 'EntraTestPage' ? TEST_PAGE : '',
+          outer: `${name} ${outer}\n<VirtualHost *:81>\nServerName https://heir.example.com\n${linesOf(beside).join('\n')}\n${PROTECTED}\n</VirtualHost>`,
+        });
+        const shown = (host) => Object.entries(hosts).find(([, { where }]) => host.test(where))?.[1][name];
+        const [heir, own] = [shown(/httpd\.conf/), shown(/app\.conf/)];
+        if (name === 'EntraClientSecret') assert.deepEqual([heir, own].map((row) => row.split(' ')[0]), ['(secret)', '(secret)']);
+        else assert.deepEqual([heir?.startsWith(`${outer} `), own?.startsWith(`${inner} `)], [true, true], `${heir}\n${own}\n${output}`);
+        assert.match(heir, /httpd\.conf:\d+$/, 'with the place where it stands');
+        assert.match(own, /app\.conf:\d+$/);
+      });
+    }
+
     test('a virtual host without a word of Entra has its own origin, and shares nothing with its neighbours', () => {
       const { hosts } = dump({
         directives: { EntraTenant: null, EntraClientID: null, EntraClientSecret: null },
