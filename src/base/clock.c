@@ -41,6 +41,11 @@ apr_time_t sso_clock_now(void)
     return apr_time_now();
 }
 
+bool sso_clock_is_past(apr_time_t moment, apr_interval_time_t span, apr_time_t now)
+{
+    return moment == 0 || moment > now || now - moment >= span;
+}
+
 /* Digits, then the name of a unit and nothing else. What is wrong by kind, so that each caller has its words.
  */
 typedef enum { QUANTITY_GOOD, QUANTITY_NO_NUMBER, QUANTITY_UNIT, QUANTITY_LARGE } quantity_t;

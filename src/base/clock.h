@@ -7,6 +7,9 @@
 /* The present moment. Use cases call it once and keep it in their context. */
 apr_time_t sso_clock_now(void);
 
+/* True when moment is `span` or longer before now, is 0 (never), or lies ahead: then the clock was set back since. */
+bool sso_clock_is_past(apr_time_t moment, apr_interval_time_t span, apr_time_t now);
+
 /* "90", "90s", "5m", "5min", "8h", "2d", "250ms": a span of at least 0. A bare number is seconds. Returns NULL when
  * good and writes *ret_span, else what is wrong (static text). */
 const char *sso_duration_parse(const char *text, apr_interval_time_t *ret_span);

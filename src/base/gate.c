@@ -196,8 +196,9 @@ static bool go_inside(sso_gate_t *gate)
 
 static bool outside_is_alive(const sso_gate_t *gate, apr_time_t now)
 {
-    apr_time_t answered = atomic_load(&gate->shared->answered);
-    return now - answered < STALL_AFTER || answered > now;
+    apr_interval_time_t quiet = now - atomic_load(&gate->shared->answered);
+    /* Further ahead than that is from before the clock was set back. */
+    return quiet < STALL_AFTER && quiet > -STALL_AFTER;
 }
 
 bool sso_gate_enter(sso_gate_t *gate)

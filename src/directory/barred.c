@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 
 enum { NAMES = 2 };
@@ -72,47 +73,65 @@ sso_rc sso_barred_lock(sso_ctx_t *ctx, sso_connection_t *connection, const sso_b
     return rc;
 }
 
+#define NOTE(at)                                                                                                       \
+    "INSERT INTO entra_scim_barred (app, who, id, at) VALUES (%s, %s, %s, " at ") "                                    \
+    "ON CONFLICT (app, who) DO UPDATE SET at = excluded.at, id = excluded.id"
+
 sso_rc sso_barred_note(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who, const char *id)
 {
-    /* SECURITY: SQLite's moments are the beginnings of milliseconds, and what came before within this one is older. */
-    static const sso_statement_t note = {"barred_note",
-                                         "INSERT INTO entra_scim_barred (app, who, id, at) "
-                                         "VALUES (%s, %s, %s, {now} + 1000) "
-                                         "ON CONFLICT (app, who) DO UPDATE SET at = excluded.at, id = excluded.id"};
+    static const sso_statement_t by_database = {"barred_note", NOTE("{now}")};
+    /* SECURITY: SQLite's clock is this one, cut to the millisecond: a sign-in that began within it would be the
+     * younger. */
+    static const sso_statement_t by_us = {"barred_note", NOTE("CAST(%s AS BIGINT)")};
+    const char *ours = apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, sso_clock_now());
+    const sso_statement_t *note = sso_connection_is_pgsql(connection) ? &by_database : &by_us;
     const char *names[NAMES];
     sso_rc rc = SSO_OK;
     int count = names_of(ctx->pool, who, names);
     for (int i = 0; rc == SSO_OK && i < count; i++) {
-        const char *args[] = {who->app, names[i], id};
-        rc = sso_connection_change(ctx, connection, &note, args, NULL);
+        const char *args[] = {who->app, names[i], id, ours};
+        rc = sso_connection_change(ctx, connection, note, args, NULL);
     }
     return rc;
 }
 
-static sso_rc take_age(sso_ctx_t *ctx, const char *const *columns, void *baton)
+typedef struct {
+    bool pgsql;
+    apr_time_t since;
+} latest_t;
+
+/* Below it sums and differences do not overflow. */
+static bool moment_parse(const char *text, int64_t *ret_moment)
 {
+    return sso_integer_parse(text, ret_moment) && *ret_moment >= 0 && *ret_moment < INT64_MAX / 2;
+}
+
+static sso_rc take_moment(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    latest_t *latest = baton;
     int64_t at;
     int64_t now;
-    apr_interval_time_t *age = baton;
-    if (!sso_integer_parse(columns[0], &at) || !sso_integer_parse(columns[1], &now) || at < 0 || now < 0) {
+    if (!moment_parse(columns[0], &at) || !moment_parse(columns[1], &now)) {
         return sso_fail(ctx, SSO_R_STORE_ROW, "entra_scim_barred");
     }
-    *age = now - at < *age ? now - at : *age;
+    apr_time_t since = latest->pgsql ? sso_clock_now() - (now - at) : at;
+    latest->since = since > latest->since ? since : latest->since;
     return SSO_OK;
 }
 
-sso_rc sso_barred_age(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
-                      apr_interval_time_t *ret_age)
+sso_rc sso_barred_since(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
+                        apr_time_t *ret_since)
 {
     static const sso_statement_t get = {"barred_get",
                                         "SELECT at, {now} FROM entra_scim_barred WHERE app = %s AND who = %s"};
     const char *names[NAMES];
+    latest_t latest = {sso_connection_is_pgsql(connection), 0};
     sso_rc rc = SSO_OK;
-    *ret_age = SSO_BARRED_NEVER;
     int count = names_of(ctx->pool, who, names);
     for (int i = 0; rc == SSO_OK && i < count; i++) {
         const char *args[] = {who->app, names[i]};
-        rc = sso_connection_select(ctx, connection, &get, args, take_age, ret_age);
+        rc = sso_connection_select(ctx, connection, &get, args, take_moment, &latest);
     }
+    *ret_since = latest.since;
     return rc;
 }

@@ -2,8 +2,6 @@
 /* Who was disabled or deleted, and when; and the lock by which a sign-in and a change by SCIM wait for each other. */
 #pragma once
 
-#include <stdint.h>
-
 #include "base/result.h"
 #include "session/database.h"
 
@@ -19,11 +17,10 @@ typedef struct {
  * over. SQLite has one writer anyway. */
 sso_rc sso_barred_lock(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
                        bool alone) SSO_MUST_USE;
-/* Notes the present moment. id: the SCIM id. */
+/* Notes the present moment, in the transaction and under the lock of what ends the sessions. id: the SCIM id. */
 sso_rc sso_barred_note(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
                        const char *id) SSO_MUST_USE;
-/* How long ago the latest such moment is, by the same clock, which need not be ours; SSO_BARRED_NEVER for never. Of
- * what is less than a millisecond apart the noted moment counts as the later. */
-#define SSO_BARRED_NEVER INT64_MAX
-sso_rc sso_barred_age(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
-                      apr_interval_time_t *ret_age) SSO_MUST_USE;
+/* The latest such moment, by this process's clock, 0 for never. PostgreSQL has a clock of its own, so there it is found
+ * by its age, and is later by the time that the question takes; never earlier. */
+sso_rc sso_barred_since(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
+                        apr_time_t *ret_since) SSO_MUST_USE;

@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "directory/barred.h"
 #include "directory/fold.h"
@@ -239,13 +238,13 @@ static sso_rc changed_work(sso_ctx_t *ctx, sso_connection_t *connection, void *b
 {
     static const sso_statement_t users = {"people_changed",
                                           "SELECT app, id, oid, user_key, touched FROM entra_scim_user "
-                                          "WHERE touched >= {now} - CAST(%s AS BIGINT)"};
+                                          "WHERE touched >= (SELECT {now}) - CAST(%s AS BIGINT)"};
     /* Who is gone has left this behind. */
     static const sso_statement_t barred = {
         "people_barred", "SELECT app, id, CASE WHEN SUBSTR(who, 1, 5) = 'name:' THEN '' ELSE who END, "
                          "CASE WHEN SUBSTR(who, 1, 5) = 'name:' THEN SUBSTR(who, 6) ELSE '' END, at "
                          "FROM entra_scim_barred "
-                         "WHERE at >= {now} - CAST(%s AS BIGINT)"};
+                         "WHERE at >= (SELECT {now}) - CAST(%s AS BIGINT)"};
     const changing_t *changing = baton;
     apr_array_clear(changing->changes);
     sso_rc rc = sso_connection_select(ctx, connection, &users, &changing->span, add_change, baton);
@@ -265,12 +264,6 @@ sso_rc sso_people_changed(sso_ctx_t *ctx, sso_store_t *store, apr_interval_time_
 
 /* ---- sign-ins ---- */
 
-/* As SQLite counts them. */
-static apr_time_t whole_milliseconds(apr_time_t moment)
-{
-    return apr_time_from_msec(apr_time_as_msec(moment));
-}
-
 sso_rc sso_people_guard(sso_ctx_t *ctx, sso_connection_t *connection, const void *baton)
 {
     const sso_people_guard_t *guard = baton;
@@ -278,15 +271,14 @@ sso_rc sso_people_guard(sso_ctx_t *ctx, sso_connection_t *connection, const void
     const char *user_key = sso_fold(ctx->pool, key->username == NULL ? "" : key->username);
     sso_barred_who_t who = {key->app, key->match == SSO_MATCH_OID ? sso_fold(ctx->pool, key->oid) : NULL, user_key};
     sso_person_t person;
-    apr_interval_time_t barred = SSO_BARRED_NEVER;
+    apr_time_t barred = 0;
     sso_rc rc = sso_barred_lock(ctx, connection, &who, false);
     rc = rc == SSO_OK ? find_within(ctx, connection, key, &person) : rc;
     if (rc == SSO_OK && person.state == SSO_PERSON_DISABLED) {
         rc = sso_fail(ctx, SSO_R_PERSON_DISABLED, "oid %s, SCIM id %s", sso_printable(ctx->pool, key->oid), person.id);
     }
-    rc = rc == SSO_OK ? sso_barred_age(ctx, connection, &who, &barred) : rc;
-    /* SECURITY: ages are compared, each by its own clock: the database's may be ahead of ours, or behind. */
-    if (rc == SSO_OK && barred < whole_milliseconds(sso_clock_now()) - guard->began) {
+    rc = rc == SSO_OK ? sso_barred_since(ctx, connection, &who, &barred) : rc;
+    if (rc == SSO_OK && barred > guard->began) {
         rc = sso_fail(ctx, SSO_R_PERSON_STALE, "oid %s", sso_printable(ctx->pool, key->oid));
     }
     return rc;

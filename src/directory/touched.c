@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/limits.h"
 #include "directory/people.h"
@@ -19,6 +20,9 @@ _Static_assert((SSO_TOUCHED_SETS & (SSO_TOUCHED_SETS - 1)) == 0, "sets are found
 #define REMEMBER (SSO_SESSION_CAP + apr_time_from_sec(60 * 60))
 /* A longer gap since the last good look makes the next one read everything. */
 #define LONGEST_GAP apr_time_from_sec(10 * 60)
+/* And all is read so often anyway: of a transaction that lasted long, or a database whose clock jumped, the changes are
+ * older than a usual reading looks. */
+#define ALL_EVERY apr_time_from_sec(10 * 60)
 
 /* A slot has its key for good once it is taken, until its moment is too old to matter. The moment only grows. Between
  * key and moment of a new entry a reader may see the old moment, as if it had looked a little earlier. */
@@ -146,7 +150,8 @@ static void note_change(sso_ctx_t *ctx, sso_touched_t *touched, const sso_person
 sso_rc sso_touched_poll(sso_ctx_t *ctx, sso_touched_t *touched, sso_store_t *store)
 {
     apr_time_t polled = atomic_load(&touched->polled);
-    bool all = atomic_load(&touched->filled) == 0 || polled > ctx->now || ctx->now - polled > LONGEST_GAP;
+    bool all = sso_clock_is_past(atomic_load(&touched->filled), ALL_EVERY, ctx->now) ||
+               sso_clock_is_past(polled, LONGEST_GAP, ctx->now);
     apr_interval_time_t span = all ? REMEMBER : ctx->now - polled;
     apr_array_header_t *changes = apr_array_make(ctx->pool, 16, sizeof(sso_person_change_t));
     /* A little more, for a clock that is not steady. */

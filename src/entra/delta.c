@@ -38,7 +38,7 @@ static bool is_type(const sso_json_t *value, sso_json_type_t type)
     return value == NULL || sso_json_type(value) == SSO_JSON_NULL || sso_json_type(value) == type;
 }
 
-/* With or without a fraction of a second, which is cut off. */
+/* With or without a fraction of a second, which is cut off. Some of Graph's empty dates are of the year 1. */
 static bool moment_parse(apr_pool_t *pool, const char *text, apr_time_t *ret_when)
 {
     apr_size_t whole = strcspn(text, ".");
@@ -48,6 +48,10 @@ static bool moment_parse(apr_pool_t *pool, const char *text, apr_time_t *ret_whe
             return false;
         }
         text = apr_pstrcat(pool, apr_pstrmemdup(pool, text, whole), text + whole + 1 + digits, NULL);
+    }
+    if (strcmp(text, "0001-01-01T00:00:00Z") == 0) {
+        *ret_when = 0;
+        return true;
     }
     return sso_time_parse(text, ret_when);
 }

@@ -348,7 +348,7 @@ static void touch_session(request_rec *r, sso_visit_t *visit)
     sso_log_ctx_init(&ctx, r);
     apr_array_header_t *lines = apr_array_make(r->pool, 2, sizeof(const char *));
     sso_record_t record = visit->record;
-    record.seen = r->request_time;
+    sso_record_touch(&record, r->request_time);
     if (sso_session_write(&ctx, policy, &record, visit->cookies.session_parts, lines) != SSO_OK) {
         /* The present cookie is still good; the request goes on. */
         sso_log_fault(r, &ctx, NULL);

@@ -346,6 +346,13 @@ static void pool_drop_idle(sso_database_t *database)
     }
 }
 
+/* Shortly after the database did not answer. A wait that is longer than any began before the clock was set back. */
+static bool is_away(const sso_database_t *database)
+{
+    const apr_interval_time_t rest = database->away_until - sso_clock_now();
+    return database->away != SSO_OK && (database->probing || (rest > 0 && rest <= AWAY_FOR));
+}
+
 /* Waits until a connection is idle or may be opened. With the mutex held. */
 static sso_rc pool_wait(sso_ctx_t *ctx, sso_database_t *database, bool fresh)
 {
@@ -354,7 +361,7 @@ static sso_rc pool_wait(sso_ctx_t *ctx, sso_database_t *database, bool fresh)
         if (fresh) {
             pool_drop_idle(database);
         }
-        if (database->away != SSO_OK && (database->probing || sso_clock_now() < database->away_until)) {
+        if (is_away(database)) {
             /* Fails at once, so that not every thread of the process waits for a database that does not answer. */
             return sso_fail(ctx, database->away, "a moment ago: %s", database->away_why);
         }

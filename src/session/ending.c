@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/counters.h"
 
 /* A longer gap since the last good poll, by our own clock, makes the next one read everything. */
@@ -127,12 +128,6 @@ static sso_rc write_pending(sso_ctx_t *ctx, const sso_ending_t *ending, int *wri
     return SSO_OK;
 }
 
-/* A moment in the future is one of before the clock was set back. */
-static bool is_older(apr_time_t moment, apr_interval_time_t span, apr_time_t now)
-{
-    return moment == 0 || moment > now || now - moment >= span;
-}
-
 /* What ended on another node, or by the command. Only what this table has not heard of: a poll sees each row for
  * minutes. */
 static void count_elsewhere(sso_ctx_t *ctx, const sso_ending_t *ending, const apr_array_header_t *ended)
@@ -152,8 +147,8 @@ static void count_elsewhere(sso_ctx_t *ctx, const sso_ending_t *ending, const ap
 
 static sso_rc read_endings(sso_ctx_t *ctx, const sso_ending_t *ending, bool *filled)
 {
-    bool all = is_older(sso_ended_filled(ending->ended), ALL_EVERY, ctx->now) ||
-               is_older(sso_ended_polled(ending->ended), LONGEST_GAP, ctx->now);
+    bool all = sso_clock_is_past(sso_ended_filled(ending->ended), ALL_EVERY, ctx->now) ||
+               sso_clock_is_past(sso_ended_polled(ending->ended), LONGEST_GAP, ctx->now);
     apr_array_header_t *ended = apr_array_make(ctx->pool, 64, sizeof(sso_store_ended_t));
     sso_rc rc = sso_store_ended_since(ctx, ending->store, all ? 0 : LOOK_BACK, ended);
     if (rc != SSO_OK) {

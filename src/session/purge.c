@@ -7,8 +7,10 @@
 #include "session/database.h"
 #include "session/posts.h"
 
-/* A row outlives its time by this, since another node's clock may be behind. */
+/* A row outlives its time by this, since another node's clock may be behind. What has ended is small, and without its
+ * row would live again where a clock was ahead for a while. */
 #define KEPT_LONGER apr_time_from_sec(15 * 60)
+#define ENDED_KEPT apr_time_from_sec(24 * 60 * 60)
 #define AUDIT_KEPT apr_time_from_sec(366 * 24 * 60 * 60)
 /* Rows deleted by one transaction, so that no sign-in waits long behind a purge. */
 #define PURGE_ROWS 2000
@@ -27,7 +29,8 @@ static sso_rc purge_some(sso_ctx_t *ctx, sso_connection_t *connection, void *bat
 
 static sso_rc purge_all(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_t *statement, apr_interval_time_t kept)
 {
-    const char *args[] = {apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, ctx->now - kept), APR_STRINGIFY(PURGE_ROWS)};
+    const char *args[] = {apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, ctx->now - kept),
+                          apr_psprintf(ctx->pool, "%" APR_TIME_T_FMT, kept), APR_STRINGIFY(PURGE_ROWS)};
     purge_t purge = {statement, args, 0};
     sso_rc rc;
     do {
@@ -36,20 +39,24 @@ static sso_rc purge_all(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_
     return rc;
 }
 
+/* By this node's clock and by the database's: the rows are of all nodes, and one of which the clock is ahead would take
+ * what the others need. */
+#define OVER(column) column " < CAST(%s AS BIGINT) AND " column " < (SELECT {now}) - CAST(%s AS BIGINT) "
+
 sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store)
 {
     static const sso_statement_t sessions = {"purge_session",
                                              "DELETE FROM entra_session WHERE id IN (SELECT id FROM entra_session "
-                                             "WHERE ends < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
+                                             "WHERE " OVER("ends") "LIMIT CAST(%s AS BIGINT))"};
     static const sso_statement_t ended = {"purge_ended",
                                           "DELETE FROM entra_ended WHERE id IN (SELECT id FROM entra_ended "
-                                          "WHERE keep_until < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
+                                          "WHERE " OVER("keep_until") "LIMIT CAST(%s AS BIGINT))"};
     static const sso_statement_t audit = {"purge_audit",
                                           "DELETE FROM entra_audit WHERE at IN (SELECT at FROM entra_audit "
-                                          "WHERE at < CAST(%s AS BIGINT) LIMIT CAST(%s AS BIGINT))"};
+                                          "WHERE " OVER("at") "LIMIT CAST(%s AS BIGINT))"};
     sso_rc rc = purge_all(ctx, store, &sessions, KEPT_LONGER);
     if (rc == SSO_OK) {
-        rc = purge_all(ctx, store, &ended, KEPT_LONGER);
+        rc = purge_all(ctx, store, &ended, ENDED_KEPT);
     }
     if (rc == SSO_OK) {
         rc = purge_all(ctx, store, &audit, AUDIT_KEPT);

@@ -346,6 +346,11 @@ void sso_record_copy(const sso_record_t *record, void *room, sso_record_t *ret_c
     ret_copy->claims = copy_list(&end, &record->claims);
 }
 
+void sso_record_touch(sso_record_t *record, apr_time_t now)
+{
+    record->seen = now > record->created ? now : record->created;
+}
+
 sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,
                         apr_interval_time_t idle, apr_interval_time_t skew)
 {

@@ -69,6 +69,10 @@ apr_size_t sso_record_room(const sso_record_t *record);
 /* A copy whose texts and lists lie in room, of so many bytes: it outlives what record points to. */
 void sso_record_copy(const sso_record_t *record, void *room, sso_record_t *ret_copy);
 
+/* Notes a use at now. A beginning by the clock of another node may be ahead of it, and no use is before the beginning.
+ */
+void sso_record_touch(sso_record_t *record, apr_time_t now);
+
 /* The time rules at ctx->now. max_age shortens what the record says, never lengthens it; idle 0 is off; a record up to
  * skew in the future is another node's clock. Errors: SSO_R_SESSION_OVER, _IDLE, _FUTURE. */
 sso_rc sso_record_check(sso_ctx_t *ctx, const sso_record_t *record, apr_interval_time_t max_age,

@@ -160,7 +160,7 @@ void sso_session_strengthen(sso_ctx_t *ctx, const sso_record_t *present, sso_rec
     record->created = present->created;
     record->ends = present->ends;
     /* Another node's clock may be ahead: no moment of a session comes before its beginning. */
-    record->seen = ctx->now > present->created ? ctx->now : present->created;
+    sso_record_touch(record, ctx->now);
     record->revalidated = record->seen;
     record->renewable = present->renewable;
     /* A token names what was asked for, and what else only if the registration wants it so: without this, a page that

@@ -239,21 +239,26 @@ sso_rc sso_store_claim(sso_ctx_t *ctx, sso_store_t *store, const unsigned char i
     /* By the database's clock, so that nodes whose clocks differ still wait for each other. */
     static const sso_statement_t claim = {
         "session_claim", "UPDATE entra_session SET claim = %s, claimed_until = {now} + CAST(%s AS BIGINT) "
-                         "WHERE id = %s AND ended = 0 AND claimed_until <= {now} AND ends > CAST(%s AS BIGINT) "
-                         "AND (revalidated <= CAST(%s AS BIGINT) OR revalidated > CAST(%s AS BIGINT))"};
+                         "WHERE id = %s AND ended = 0 AND ends > CAST(%s AS BIGINT) "
+                         "AND ((claimed_until <= {now} "
+                         "AND (revalidated <= CAST(%s AS BIGINT) OR revalidated > CAST(%s AS BIGINT))) "
+                         "OR (claimed_until > {now} + CAST(%s AS BIGINT) AND revalidated > CAST(%s AS BIGINT)))"};
     const char *mark;
     int rows;
     sso_rc rc = mark_make(ctx, &mark);
     if (rc != SSO_OK) {
         return rc;
     }
-    /* As in sso_record_renew_due: a word from ahead is due. */
+    /* As in sso_record_renew_due: a word from ahead is due, and a wait of the same time is over. */
+    const char *ahead = sso_row_time(ctx->pool, ctx->now + SSO_MAX_CLOCK_SKEW);
     const char *args[] = {mark,
                           sso_row_time(ctx->pool, hold),
                           sso_row_id(ctx->pool, id),
                           sso_row_time(ctx->pool, ctx->now),
                           sso_row_time(ctx->pool, due_before),
-                          sso_row_time(ctx->pool, ctx->now + SSO_MAX_CLOCK_SKEW)};
+                          ahead,
+                          sso_row_time(ctx->pool, hold),
+                          ahead};
     rc = change(ctx, store, &claim, args, &rows);
     if (rc == SSO_OK) {
         *ret_claim = rows == 1 ? mark : NULL;
@@ -504,7 +509,7 @@ sso_rc sso_store_ended_since(sso_ctx_t *ctx, sso_store_t *store, apr_interval_ti
                                         "SELECT id, keep_until FROM entra_ended WHERE keep_until > CAST(%s AS BIGINT)"};
     static const sso_statement_t since = {
         "ended_since", "SELECT id, keep_until FROM entra_ended WHERE keep_until > CAST(%s AS BIGINT) "
-                       "AND listed >= {now} - CAST(%s AS BIGINT)"};
+                       "AND listed >= (SELECT {now}) - CAST(%s AS BIGINT)"};
     const char *args[] = {sso_row_time(ctx->pool, ctx->now), sso_row_time(ctx->pool, span)};
     return select_list(ctx, store, span == 0 ? &all : &since, args, sso_row_add_ended, ret_ended);
 }

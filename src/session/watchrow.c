@@ -11,7 +11,9 @@
 #include "base/limits.h"
 #include "session/database.h"
 
-/* No turn is claimed for longer, nor put off: what says more is of before a clock was set back. */
+/* A turn that begins by so much ahead of now is of before the database's clock was set back. */
+#define STEADY apr_time_from_sec(10)
+/* No turn is claimed for longer, nor put off: the same. */
 #define LONGEST_WAIT (SSO_SESSION_CAP + apr_time_from_sec(60 * 60))
 
 static const char *number_text(apr_pool_t *pool, apr_int64_t number)
@@ -48,11 +50,13 @@ static sso_rc claim_work(sso_ctx_t *ctx, sso_connection_t *connection, void *bat
                                          "VALUES (%s, '', '', 0, 0) ON CONFLICT (id) DO NOTHING"};
     static const sso_statement_t take = {
         "watch_take", "UPDATE entra_watch SET claim = %s, began = {now}, claimed_until = {now} + CAST(%s AS BIGINT) "
-                      "WHERE id = %s AND (claimed_until <= {now} OR claimed_until > {now} + CAST(%s AS BIGINT))"};
+                      "WHERE id = %s AND (claimed_until <= {now} OR claimed_until > {now} + CAST(%s AS BIGINT) "
+                      "OR began > {now} + CAST(%s AS BIGINT))"};
     static const sso_statement_t get = {"watch_get",
                                         "SELECT link, claimed_until - {now} FROM entra_watch WHERE id = %s"};
     claim_t *claim = baton;
-    const char *take_args[] = {claim->mark, claim->hold, claim->key, number_text(ctx->pool, LONGEST_WAIT)};
+    const char *take_args[] = {claim->mark, claim->hold, claim->key, number_text(ctx->pool, LONGEST_WAIT),
+                               number_text(ctx->pool, STEADY)};
     int rows = 0;
     sso_rc rc = sso_connection_change(ctx, connection, &make, &claim->key, NULL);
     if (rc == SSO_OK) {

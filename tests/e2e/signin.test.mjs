@@ -897,12 +897,12 @@ describe('many sign-ins', { skip: missing }, () => {
     const site = await startSite({ ...(MPM === 'prefork' ? { processes: 16, workers: 16 } : { processes: 1, threads: 16, workers: 16 }), expectLog: [/ENTRA1054/] });
     const user = await site.signedIn();
     const held = await Promise.all(Array.from({ length: 12 }, async () => { const browser = site.browser(); return [browser, await site.begin(browser)]; }));
-    await site.emu.control('fault', { endpoint: 'token', delayMs: 2500 });
+    await site.emu.control('fault', { endpoint: 'token', delayMs: 6000 });
     const started = Date.now();
     const waiting = held.map(([browser, page]) => browser.navigate(page.url, { follow: false }).then((result) => ({ result, after: Date.now() - started })));
     const page = await user.navigate(site.at('/page.html'));
     assert.equal(page.status, 200);
-    assert.ok(Date.now() - started < 1500, 'a signed-in user waits for nobody');
+    assert.ok(Date.now() - started < 5000, 'a signed-in user waits for nobody');
     const answers = await Promise.all(waiting);
     const busy = answers.filter(({ result }) => result.status === 503);
     const served = answers.filter(({ result }) => result.status === 302);
@@ -910,7 +910,7 @@ describe('many sign-ins', { skip: missing }, () => {
     assert.ok(served.length >= 1 && served.length <= 4, `${served.length} waited, a quarter of 16 may`);
     for (const { result, after: ms } of busy) {
       assert.ok(result.header('retry-after'), 'Retry-After');
-      assert.ok(ms < 2000, `${ms} ms for "at once"`);
+      assert.ok(ms < 5000, `${ms} ms for "at once"`);
       assertClosed(result.response);
     }
     await site.stop();

@@ -72,7 +72,7 @@ describe('the tenant watch', { skip: missing || noClock }, () => {
     await isOut(site, again);
     assert.equal(await statusOf(site, root), 200);
     assert.equal(refreshes(site), 0);
-    assert.match(site.httpd.errorLog(), /ENTRA2084: tenant watch: disabled: 2 sessions ended: oid [0-9a-f-]{36}, tid 7f3a1c52-/);
+    await site.httpd.waitForLog(/ENTRA2084: tenant watch: disabled: 2 sessions ended: oid [0-9a-f-]{36}, tid 7f3a1c52-/);
     await site.stop();
   });
 
@@ -124,7 +124,7 @@ describe('the tenant watch', { skip: missing || noClock }, () => {
     await turn(site);
     await isOut(site, ada);
     await isOut(site, root);
-    assert.equal(site.httpd.errorLog().match(/ENTRA2084: tenant watch: deleted/g).length, 2);
+    await until('both lines', () => site.httpd.errorLog().match(/ENTRA2084: tenant watch: deleted/g)?.length === 2);
     await site.stop();
   });
 
@@ -188,7 +188,7 @@ describe('the tenant watch', { skip: missing || noClock }, () => {
     await turn(site);
     await isOut(site, ada);
     assert.equal(await statusOf(site, root), 200);
-    assert.match(site.httpd.errorLog(), /ENTRA2085: tenant watch/);
+    await site.httpd.waitForLog(/ENTRA2085: tenant watch/);
     const after410 = deltas(site);
     await turn(site);
     assert.equal(deltas(site), after410 + 1);
@@ -244,7 +244,7 @@ describe('the tenant watch', { skip: missing || noClock }, () => {
     assert.equal((await root.navigate(site.at('/.entra/logout'), { method: 'POST', body: '', from: site.at('/page.html'), follow: false })).status, 302);
     for (let i = 0; i < 20; i += 1) assert.equal(await statusOf(site, ada), 200);
     assert.equal(await statusOf(site, root), 302);
-    assert.ok(Date.now() - began < 5000);
+    assert.ok(Date.now() - began < 9000, 'the call itself would take ten seconds');
     await site.emu.control('fault', undefined, 'DELETE');
     await site.stop();
   });

@@ -78,7 +78,7 @@ test('outages can be of refreshes alone', async () => {
   await emu.control('fault', { endpoint: 'token', grant: 'refresh_token', status: 503, body: { error: 'temporarily_unavailable' }, count: 1 });
   assert.equal((await ask()).status, 503);
   await emu.control('fault', { endpoint: 'token', grant: 'refresh_token', hang: true });
-  await assert.rejects(ask(AbortSignal.timeout(200)), { name: 'TimeoutError' });
+  await assert.rejects(ask(AbortSignal.timeout(2000)), { name: 'TimeoutError' });
   assert.ok((await signIn(emu)).id_token);
   await emu.control('fault', undefined, 'DELETE');
   assert.equal((await ask()).status, 200);

@@ -190,6 +190,19 @@ static void test_database_away_fails_at_once_for_a_second(void **state)
     assert_int_equal(sso_counters_get(unit_ctx.counters, SSO_COUNT_DATABASE_AWAY), 103);
 }
 
+/* It would be away for an hour. */
+static void test_database_away_ends_when_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    bool found;
+    world.away = true;
+    assert_rc(SSO_R_STORE_AWAY, find(store, 1, &found));
+    world.away = false;
+    world.ago -= apr_time_from_sec(3600);
+    assert_rc(SSO_OK, find(store, 1, &found));
+}
+
 static void test_database_dead_idle_connection_is_replaced(void **state)
 {
     (void)state;
@@ -556,6 +569,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_of(test_database_connection_is_kept),
         test_of(test_database_away_fails_at_once_for_a_second),
+        test_of(test_database_away_ends_when_the_clock_is_set_back),
         test_of(test_database_dead_idle_connection_is_replaced),
         test_of(test_database_dead_connection_and_none_anew_is_away),
         test_of(test_database_unanswered_commit_is_an_error),

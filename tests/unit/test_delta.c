@@ -46,11 +46,13 @@ static void test_delta_reads_users(void **state)
                               "{\"id\":\"" ID_B "\",\"accountEnabled\":false,\"signInSessionsValidFromDateTime\":null},"
                               "{\"id\":\"" ID_C "\",\"@removed\":{\"reason\":\"changed\"}},"
                               "{\"id\":\"" ID_C "\",\"accountEnabled\":null,\"further\":[1],"
-                              "\"signInSessionsValidFromDateTime\":\"2026-11-23T15:00:00.1234567Z\"}]}",
+                              "\"signInSessionsValidFromDateTime\":\"2026-11-23T15:00:00.1234567Z\"},"
+                              "{\"id\":\"" ID_C "\",\"signInSessionsValidFromDateTime\":\"0001-01-01T00:00:00Z\"},"
+                              "{\"id\":\"" ID_C "\",\"signInSessionsValidFromDateTime\":\"0001-01-01T00:00:00.0Z\"}]}",
                               &page));
     assert_false(page.last);
     assert_string_equal(page.link, NEXT);
-    assert_int_equal(page.users->nelts, 4);
+    assert_int_equal(page.users->nelts, 6);
     const sso_delta_user_t *users = (const void *)page.users->elts;
     assert_string_equal(users[0].id, ID_A);
     assert_false(users[0].disabled || users[0].removed);
@@ -60,6 +62,8 @@ static void test_delta_reads_users(void **state)
     assert_true(users[2].removed && !users[2].disabled);
     assert_false(users[3].disabled || users[3].removed);
     assert_int_equal(users[3].valid_from, SSO_TEST_NOW);
+    assert_int_equal(users[4].valid_from, 0);
+    assert_int_equal(users[5].valid_from, 0);
 }
 
 static void test_delta_bad_pages_are_refused_whole(void **state)
@@ -87,6 +91,8 @@ static void test_delta_bad_pages_are_refused_whole(void **state)
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\",\"accountEnabled\":0}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\",\"signInSessionsValidFromDateTime\":1}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\",\"signInSessionsValidFromDateTime\":\"yesterday\"}]}",
+        "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A
+        "\",\"signInSessionsValidFromDateTime\":\"0002-01-01T00:00:00Z\"}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A
         "\",\"signInSessionsValidFromDateTime\":\"2026-11-23T15:00:00.Z\"}]}",
         "{" LINK_DELTA ",\"value\":[{\"id\":\"" ID_A "\"},{\"id\":\"\"}]}",

@@ -257,6 +257,7 @@ static void test_http_every_end_is_counted_under_its_kind(void **state)
     sso_counters_latencies(unit_ctx.counters, SSO_LATENCY_TOKEN, &latencies);
     assert_int_equal(latencies.count, 0); /* of what got no answer, the time is our own patience */
     assert_counted(SSO_COUNT_OUTBOUND_TOKEN_TIMEOUT);
+    request.policy = &patient;
     request.url = "https://name.invalid/?code=hidden";
     assert_fails(SSO_R_HTTP_CONNECT, http, &request);
     assert_counted(SSO_COUNT_OUTBOUND_TOKEN_UNREACHABLE);

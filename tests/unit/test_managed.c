@@ -215,7 +215,7 @@ static atomic_int answered, later;
 static void be_slow(fake_http_t *fake, const char *url)
 {
     (void)fake, (void)url;
-    apr_sleep(200 * 1000);
+    apr_sleep(50 * 1000);
 }
 
 static void *APR_THREAD_FUNC ask_thread(apr_thread_t *thread, void *data)

@@ -118,7 +118,8 @@ static void enable(const char *path, const char *active)
     assert_int_equal(service_do("PATCH", path, NULL, apr_psprintf(unit_pool, form, active)), 200);
 }
 
-/* SECURITY: SQLite has whole milliseconds alone, and a disabling may follow that closely. */
+/* SECURITY: a disabling may follow within a millisecond, which is the finest that SQLite has. And who begins after it
+ * may enter. */
 static void test_people_guard_to_the_microsecond(void **state)
 {
     (void)state;
@@ -129,6 +130,9 @@ static void test_people_guard_to_the_microsecond(void **state)
         enable(path, "false");
         enable(path, "true");
         assert_rc(SSO_R_PERSON_STALE, begin(i, SERVICE_OID, "ada@x", before));
+        if (!database_is_pgsql()) { /* whose clock is asked, which takes a while */
+            assert_rc(SSO_OK, begin(i, SERVICE_OID, "ada@x", sso_clock_now()));
+        }
     }
 }
 

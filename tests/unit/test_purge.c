@@ -55,11 +55,36 @@ static void test_purge_takes_what_is_over(void **state)
     unit_ctx.now += 2 * MINUTE;
     assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
     assert_rows("entra_session", "0");
+    assert_rows("entra_ended", "1");
+    unit_ctx.now += 24 * HOUR - 17 * MINUTE;
+    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
+    assert_rows("entra_ended", "1");
+    unit_ctx.now += 2 * MINUTE;
+    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
     assert_rows("entra_ended", "0");
     assert_rows("entra_audit", "1");
     database_sql("UPDATE entra_audit SET at = 1");
     assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
     assert_rows("entra_audit", "0");
+}
+
+/* The rows are of all nodes, and the database has a clock too. */
+static void test_purge_of_a_node_whose_clock_is_ahead_takes_nothing(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
+    static const unsigned char first[SSO_SESSION_ID_BYTES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const sso_store_which_t which = {.id = first};
+    unit_ctx.now = apr_time_now() - HOUR;
+    add(store, 1, unit_ctx.now);
+    add(store, 2, unit_ctx.now);
+    assert_rc(SSO_OK, sso_store_end(&unit_ctx, store, &which, "test", "tester", ended));
+    unit_ctx.now += 9000 * HOUR;
+    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
+    assert_rows("entra_session", "2");
+    assert_rows("entra_ended", "1");
+    assert_rows("entra_audit", "1");
 }
 
 static void test_purge_takes_more_than_one_transaction_may(void **state)
@@ -78,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         database_test(test_purge_takes_what_is_over),
+        database_test(test_purge_of_a_node_whose_clock_is_ahead_takes_nothing),
         database_test(test_purge_takes_more_than_one_transaction_may),
     };
     return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);

@@ -606,7 +606,7 @@ static void test_record_touched_for_ever_still_ends_after_eight_hours(void **sta
         unit_ctx.now = now;
         assert_rc(SSO_OK, sso_record_check(&unit_ctx, &record, 8 * HOUR, HOUR, 0));
         if (sso_record_touch_due(&record, now, HOUR)) {
-            record.seen = now;
+            sso_record_touch(&record, now);
             bytes_t packed = pack(&record);
             assert_rc(SSO_OK, unpack(packed.data, packed.len, &record));
             touches++;
@@ -617,6 +617,18 @@ static void test_record_touched_for_ever_still_ends_after_eight_hours(void **sta
     assert_int_equal(touches, 8 * 60 / 5 - 1);
     unit_ctx.now = NOW + 8 * HOUR;
     assert_rc(SSO_R_SESSION_OVER, sso_record_check(&unit_ctx, &record, 8 * HOUR, HOUR, 5 * MINUTE));
+}
+
+/* Made on a node whose clock is ahead, and used on another: it would not open again. */
+static void test_record_touched_before_its_beginning_opens(void **state)
+{
+    (void)state;
+    sso_record_t record = full_record();
+    record.revalidated = record.created;
+    sso_record_touch(&record, record.created - 3 * apr_time_from_sec(1));
+    assert_int_equal(record.seen, record.created);
+    bytes_t packed = pack(&record);
+    assert_rc(SSO_OK, unpack(packed.data, packed.len, &record));
 }
 
 static void test_record_touch_is_due_after_a_tenth_of_the_idle_time(void **state)
@@ -868,6 +880,7 @@ int main(void)
         unit_test(test_record_claim_of_more_values_than_the_bound_is_refused),
         unit_test(test_record_time_rules_hold_at_their_boundaries),
         unit_test(test_record_touched_for_ever_still_ends_after_eight_hours),
+        unit_test(test_record_touched_before_its_beginning_opens),
         unit_test(test_record_touch_is_due_after_a_tenth_of_the_idle_time),
         unit_test(test_record_freshness_has_its_bounds),
         unit_test(test_record_of_two_words_one_from_ahead_is_the_older),

@@ -192,6 +192,24 @@ static void test_store_claim_of_a_word_from_ahead_is_given(void **state)
     assert_non_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
 }
 
+/* The same clock: a wait of that time is over, and one of this time is not. */
+static void test_store_claim_of_a_word_from_ahead_waits_for_nobody_ahead(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    add(store, 1);
+    unit_ctx.now -= SSO_MAX_CLOCK_SKEW + 1;
+    assert_non_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
+    assert_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
+    database_sql("UPDATE entra_session SET claimed_until = claimed_until + 3600000000");
+    assert_non_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
+    assert_null(claim(store, 1, unit_ctx.now - 1, MINUTE));
+    /* "Come later" of Entra is of this time, as long as its word is. */
+    database_sql("UPDATE entra_session SET claimed_until = claimed_until + 3600000000");
+    unit_ctx.now += SSO_MAX_CLOCK_SKEW + 1;
+    assert_null(claim(store, 1, unit_ctx.now, MINUTE));
+}
+
 static void test_store_claim_lapses_after_its_hold(void **state)
 {
     (void)state;
@@ -510,6 +528,7 @@ int main(void)
         database_test(test_store_claim_is_given_to_one),
         database_test(test_store_claim_of_what_is_not_due_is_none),
         database_test(test_store_claim_of_a_word_from_ahead_is_given),
+        database_test(test_store_claim_of_a_word_from_ahead_waits_for_nobody_ahead),
         database_test(test_store_claim_lapses_after_its_hold),
         database_test(test_store_renewed_session_has_the_new_words),
         database_test(test_store_rotate_replaces_what_was_read_and_nothing_else),

@@ -141,6 +141,21 @@ static void test_touched_poll_reads_everything_after_a_gap(void **state)
     assert_true(moment_of(SSO_TOUCHED_ID, id) > 0);
 }
 
+/* The same without a gap, in a while: a transaction may last, and the database's clock jump. */
+static void test_touched_poll_reads_everything_now_and_then(void **state)
+{
+    (void)state;
+    const char *id = people_add("{\"userName\":\"ada@example.com\"}");
+    database_sql("UPDATE entra_scim_user SET touched = touched - 3600000000 RETURNING id");
+    for (int minute = 0; minute < 10; minute++) {
+        people_poll();
+        assert_int_equal(moment_of(SSO_TOUCHED_ID, id), 0);
+        unit_ctx.now += SITE_MINUTE;
+    }
+    people_poll();
+    assert_true(moment_of(SSO_TOUCHED_ID, id) > 0);
+}
+
 static void test_touched_poll_without_the_database_says_so(void **state)
 {
     (void)state;
@@ -159,6 +174,7 @@ int main(void)
         table_test(test_touched_of_two_processes_one_is_first),
         people_test(test_touched_poll_learns_of_people_by_all_names),
         people_test(test_touched_poll_reads_everything_after_a_gap),
+        people_test(test_touched_poll_reads_everything_now_and_then),
         people_test(test_touched_poll_without_the_database_says_so),
     };
     return site_run(tests);

@@ -99,6 +99,19 @@ static void test_watchrow_a_turn_in_the_far_future_is_nonsense(void **state)
     assert_non_null(claim(store, KEY, MINUTE).claim);
 }
 
+/* By an hour: who has the turn, or has put off the next, did so in a time that has not come. */
+static void test_watchrow_a_turn_of_before_the_clock_was_set_back_is_over(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    assert_non_null(claim(store, KEY, MINUTE).claim);
+    database_sql("UPDATE entra_watch SET began = began + 5000000, claimed_until = claimed_until + 5000000");
+    assert_null(claim(store, KEY, MINUTE).claim);
+    database_sql("UPDATE entra_watch SET began = began + 3600000000, claimed_until = claimed_until + 3600000000");
+    assert_non_null(claim(store, KEY, MINUTE).claim);
+    assert_null(claim(store, KEY, MINUTE).claim);
+}
+
 static void test_watchrow_bounds(void **state)
 {
     (void)state;
@@ -161,6 +174,7 @@ int main(void)
         database_test(test_watchrow_waits_for_the_longer_of_interval_and_retry),
         database_test(test_watchrow_lost_turn_keeps_nothing),
         database_test(test_watchrow_a_turn_in_the_far_future_is_nonsense),
+        database_test(test_watchrow_a_turn_of_before_the_clock_was_set_back_is_over),
         database_test(test_watchrow_bounds),
         database_test(test_watchrow_of_eight_nodes_one_gets_it),
     };

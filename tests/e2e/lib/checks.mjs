@@ -53,10 +53,10 @@ export function assertChallenge(site, response, { back = '/' } = {}, message = '
   const login = `${site.origin}/.entra/login?rd=${encodeURIComponent(back)}`;
   const problem = response.json();
   const names = Object.keys(problem).filter((name) => name !== 'error').sort();
-  assert.deepEqual(names, ['detail', 'id', 'login', 'status', 'title', 'type'], message);
+  assert.deepEqual(names, ['advice', 'detail', 'id', 'login', 'status', 'title', 'type'], message);
   if ('error' in problem) assert.match(problem.error, /^ENTRA\d{4}$/, message);
   assert.equal(problem.status, 401);
-  for (const name of ['type', 'title', 'detail', 'id']) assert.ok(typeof problem[name] === 'string' && problem[name] !== '', `${name} ${message}`);
+  for (const name of ['type', 'title', 'detail', 'advice', 'id']) assert.ok(typeof problem[name] === 'string' && problem[name] !== '', `${name} ${message}`);
   assert.equal(decodeURIComponent(problem.login), decodeURIComponent(login), message);
   const challenge = response.all('www-authenticate').find((value) => value.startsWith('Entra '));
   assert.ok(challenge, `WWW-Authenticate: Entra … is there ${message}`);
