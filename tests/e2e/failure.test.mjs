@@ -492,12 +492,12 @@ const ROWS = {
     await still('deleted');
     await site.httpd.graceful();
     await still('deleted, after a reload');
-    const copy = `${file}.copy`;
-    copyFileSync(site.httpd.path('yesterday.db'), copy);
-    chownSync(copy, owner.uid, owner.gid);
-    chmodSync(copy, 0o600);
+    // Whole at once: nobody makes another in between.
+    const yesterday = site.httpd.path('yesterday.db');
+    chownSync(yesterday, owner.uid, owner.gid);
+    chmodSync(yesterday, 0o600);
     remove();
-    renameSync(copy, file);
+    renameSync(yesterday, file);
     await still('yesterday\'s in its place');
     await site.stop();
   },

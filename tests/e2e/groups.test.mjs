@@ -6,7 +6,7 @@ import test, { describe } from 'node:test';
 import { CLIENT, groups as known, users as people } from '../emulator/tenants.mjs';
 import { assertPage, SESSION_COOKIE } from './lib/checks.mjs';
 import { headerOf } from './lib/echo.mjs';
-import { missing } from './lib/httpd.mjs';
+import { missing, MPM } from './lib/httpd.mjs';
 import { SECRET_PAGE, startSite } from './lib/site.mjs';
 
 const person = (key) => people.find((user) => user.key === key);
