@@ -7,6 +7,7 @@
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
+#include <apr_uuid.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -21,12 +22,28 @@
 #define TURN_HOLD apr_time_from_sec(180)
 /* A token is used until so long before its end; one of unknown life lasts this long. */
 #define TOKEN_MARGIN apr_time_from_sec(300)
+/* Users of whom Graph told lately, who are looked at again. */
+#define TOLD_KEPT 256
+/* A sign-in that was under way when its user was disabled has its row by then. */
+#define UNDER_WAY apr_time_from_sec(60)
 #define CAUSE "tenant watch"
 #define ACTOR "entra"
+
+/* Whose sessions ended, and which would have to end if they came later. */
+typedef struct {
+    char oid[APR_UUID_FORMATTED_LENGTH + 1]; /* "": none */
+    const char *why;
+    apr_time_t signed_in_before; /* 0: any */
+    apr_time_t created_before;
+    apr_time_t read;
+} told_t;
 
 struct sso_tenantwatch_t {
     const sso_site_t *site;
     char key[SSO_WATCH_KEY_TEXT + 1];
+    char tid[APR_UUID_FORMATTED_LENGTH + 1]; /* of the tenant, once it is known */
+    told_t told[TOLD_KEPT];
+    unsigned told_next;
     volatile apr_uint32_t stopped;
     bool enumerating; /* of all users, in this turn or since one before */
     char token[SSO_MAX_APP_TOKEN];
@@ -136,11 +153,52 @@ static sso_rc end_sessions(sso_ctx_t *ctx, turn_t *turn, const sso_store_which_t
     return rc;
 }
 
+/* Of many at once the last stay; revalidation finds the others. */
+static void note_told(sso_ctx_t *ctx, sso_tenantwatch_t *watch, const sso_store_which_t *which, const char *why)
+{
+    told_t *told = &watch->told[watch->told_next++ % TOLD_KEPT];
+    apr_cpystrn(told->oid, which->oid, sizeof(told->oid));
+    told->why = why;
+    told->signed_in_before = which->signed_in_before;
+    told->created_before = which->created_before == 0 ? ctx->now + UNDER_WAY : which->created_before;
+    told->read = ctx->now;
+}
+
+/* SECURITY: Graph tells of a change once, and a session may come to its row after that: a sign-in was under way, or
+ * Entra still let an old browser session in. */
+static sso_rc look_again(sso_ctx_t *ctx, turn_t *turn)
+{
+    sso_tenantwatch_t *watch = turn->watch;
+    sso_rc rc = SSO_OK;
+    turn->news->tid = apr_pstrdup(turn->news->ended->pool, watch->tid);
+    for (int i = 0; rc == SSO_OK && i < TOLD_KEPT; i++) {
+        told_t *told = &watch->told[i];
+        const sso_store_which_t which = {.tid = watch->tid,
+                                         .oid = told->oid,
+                                         .signed_in_before = told->signed_in_before,
+                                         .created_before = told->created_before};
+        if (*told->oid == '\0') {
+            continue;
+        }
+        if (sso_clock_is_past(told->read, SSO_WATCH_LATENESS, ctx->now)) {
+            *told->oid = '\0';
+            continue;
+        }
+        rc = end_sessions(ctx, turn, &which, told->why);
+    }
+    return rc;
+}
+
 static sso_rc take_user(sso_ctx_t *ctx, turn_t *turn, const sso_delta_user_t *user)
 {
     sso_store_which_t which = {.tid = turn->news->tid, .oid = user->id};
     if (user->removed || user->disabled) {
-        return end_sessions(ctx, turn, &which, user->removed ? "deleted" : "disabled");
+        const char *why = user->removed ? "deleted" : "disabled";
+        /* In an enumeration they are nearly all from long ago. */
+        if (!turn->watch->enumerating) {
+            note_told(ctx, turn->watch, &which, why);
+        }
+        return end_sessions(ctx, turn, &which, why);
     }
     /* No live session is older than the cap, so an older revocation has nothing left to end: of a large tenant's first
      * enumeration these are nearly all. */
@@ -151,6 +209,9 @@ static sso_rc take_user(sso_ctx_t *ctx, turn_t *turn, const sso_delta_user_t *us
      * passed Entra since. */
     which.signed_in_before = user->valid_from - apr_time_usec(user->valid_from);
     which.created_before = user->valid_from + SSO_WATCH_LATENESS;
+    if (which.created_before > ctx->now) {
+        note_told(ctx, turn->watch, &which, "revoked");
+    }
     return end_sessions(ctx, turn, &which, "revoked");
 }
 
@@ -255,6 +316,7 @@ static sso_rc ask(sso_ctx_t *ctx, turn_t *turn, const char *kept)
     if (turn->news->tid == NULL) {
         return sso_fail(ctx, SSO_R_METADATA_TENANT, "the tenant watch needs one tenant");
     }
+    apr_cpystrn(turn->watch->tid, turn->news->tid, sizeof(turn->watch->tid));
     rc = token_get(ctx, turn, &graph.access_token);
     if (rc != SSO_OK) {
         return rc;
@@ -298,8 +360,9 @@ sso_rc sso_tenantwatch_turn(sso_ctx_t *ctx, sso_tenantwatch_t *watch, sso_tenant
     memset(ret_news, 0, sizeof(*ret_news));
     ret_news->ended = apr_array_make(ctx->pool, 4, sizeof(sso_tenantwatch_ended_t));
     ret_news->wait = site->watch;
-    sso_rc rc = site->store == NULL ? sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store")
-                                    : sso_watchrow_claim(ctx, site->store, watch->key, TURN_HOLD, &row);
+    sso_rc rc =
+        site->store == NULL ? sso_fail(ctx, SSO_R_STORE_AWAY, "this process has no store") : look_again(ctx, &turn);
+    rc = rc == SSO_OK ? sso_watchrow_claim(ctx, site->store, watch->key, TURN_HOLD, &row) : rc;
     if (rc != SSO_OK) {
         return rc;
     }

@@ -42,7 +42,8 @@ sso_tenantwatch_t *sso_tenantwatch_make(apr_pool_t *pool, const sso_site_t *site
  * is no fault. Of any thread. */
 void sso_tenantwatch_stop(sso_tenantwatch_t *watch);
 
-/* One turn, if it is this node's: as many pages as one turn may read, the sessions of whom they name, and where to go
+/* A second look at those of whom this process read lately, whose sessions may have come after it; then one turn, if it
+ * is this node's: as many pages as one turn may read, the sessions of whom they name, and where to go
  * on kept in the database. With an error the users of the pages before it have been dealt with, and ret_news tells of
  * them; no session has ended for want of an answer. Errors: SSO_R_WATCH_*, SSO_R_GRAPH_*, SSO_R_TOKEN_*, and those of
  * the credential, the authority, HTTP and the store. */

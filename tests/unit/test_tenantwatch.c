@@ -173,6 +173,62 @@ static void test_tenantwatch_revocation_ends_what_is_from_before_it(void **state
     assert_string_equal(APR_ARRAY_IDX(news.ended, 0, sso_tenantwatch_ended_t).why, "revoked");
 }
 
+/* Graph tells once; what comes to its row after that is found by the next look, and by no look for ever. */
+static void test_tenantwatch_looks_again_at_those_it_was_told_of(void **state)
+{
+    (void)state;
+    sso_tenantwatch_news_t news;
+    sso_tenantwatch_t *watch = watch_of_site();
+    page(START, "", DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    let_pass();
+    const apr_time_t revocation = unit_ctx.now;
+    page("deltatoken=d", apr_pstrcat(unit_pool, revoked(ADA, revocation), ",", user(BOB, DISABLED), NULL), DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_int_equal(news.ended->nelts, 0);
+    sso_stored_t old_browser = add_session(ADA, revocation + 2 * SITE_MINUTE, revocation - 5 * SITE_HOUR);
+    sso_stored_t anew = add_session(ADA, revocation + 2 * SITE_MINUTE, revocation + APR_USEC_PER_SEC);
+    sso_stored_t under_way = add_session(BOB, revocation + APR_USEC_PER_SEC, 0);
+    sso_stored_t enabled_again = add_session(BOB, revocation + 2 * SITE_MINUTE, 0);
+    unit_ctx.now += 3 * SITE_MINUTE;
+    /* Also while another node has the turn. */
+    database_sql("UPDATE entra_watch SET claimed_until = claimed_until + 3600000000");
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_false(news.ours);
+    assert_int_equal(news.ended->nelts, 2);
+    assert_string_equal(news.tid, FIXTURE_TENANT);
+    assert_false(is_alive(&old_browser) || is_alive(&under_way));
+    assert_true(is_alive(&anew) && is_alive(&enabled_again));
+    unit_ctx.now += 12 * SITE_MINUTE;
+    sso_stored_t late = add_session(ADA, revocation + 2 * SITE_MINUTE, revocation - 5 * SITE_HOUR);
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_true(is_alive(&late));
+}
+
+/* Of more than it keeps the first are forgotten, which costs them nothing but revalidation. */
+static void test_tenantwatch_is_told_of_many_at_once(void **state)
+{
+    (void)state;
+    sso_tenantwatch_news_t news;
+    sso_tenantwatch_t *watch = watch_of_site();
+    const char *users = revoked(BOB, unit_ctx.now);
+    page(START, "", DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    for (int i = 0; i < 300; i++) {
+        const char *oid = apr_psprintf(unit_pool, "33333333-0000-4000-8000-%012d", i);
+        users = apr_pstrcat(unit_pool, users, ",", revoked(oid, unit_ctx.now), NULL);
+    }
+    let_pass();
+    page("deltatoken=d", apr_pstrcat(unit_pool, users, ",", revoked(ADA, unit_ctx.now), NULL), DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_int_equal(news.users, 302);
+    sso_stored_t ada = add_session(ADA, unit_ctx.now, unit_ctx.now - SITE_HOUR);
+    sso_stored_t bob = add_session(BOB, unit_ctx.now, unit_ctx.now - SITE_HOUR);
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_false(is_alive(&ada));
+    assert_true(is_alive(&bob));
+}
+
 static void test_tenantwatch_old_revocations_cost_nothing(void **state)
 {
     (void)state;
@@ -444,6 +500,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         site_test(test_tenantwatch_ends_sessions_of_the_disabled_and_removed_alone),
         site_test(test_tenantwatch_revocation_ends_what_is_from_before_it),
+        site_test(test_tenantwatch_looks_again_at_those_it_was_told_of),
+        site_test(test_tenantwatch_is_told_of_many_at_once),
         site_test(test_tenantwatch_old_revocations_cost_nothing),
         site_test(test_tenantwatch_follows_pages_and_then_the_changes),
         site_test(test_tenantwatch_large_tenant_goes_on_in_the_next_turn),
