@@ -12,10 +12,13 @@
 
 /* version 2 | flags 1 | id 16 | created, ends, seen, revalidated, auth_time 5 x 8 | sid, tid, oid | four texts | roles
  * | groups | acrs | claims. An id is: 1 | the 16 bytes of a GUID, or: 0 | a text. A list is: count 2 | bytes 4 | that
- * many bytes of texts. */
+ * many bytes of texts; groups that are GUIDs all of them, which the flags tell, are: count 2 | 16 bytes of each. */
 #define RECORD_VERSION 2
 #define FLAG_RENEWABLE 0x01
+#define FLAG_GROUP_IDS 0x02
+#define FLAGS (FLAG_RENEWABLE | FLAG_GROUP_IDS)
 #define TEXT_OVERHEAD 3
+#define GUID_BYTES sizeof(apr_uuid_t)
 #define ID_TEXT 0
 #define ID_GUID 1
 
@@ -157,12 +160,11 @@ static void write_id(sso_writer_t *w, const char *text)
 }
 
 /* apr_uuid_format goes through sprintf, which is too slow here. */
-static const char *print_guid(apr_pool_t *pool, const unsigned char *bytes)
+static void print_guid(const unsigned char *bytes, char ret_text[static APR_UUID_FORMATTED_LENGTH + 1])
 {
     static const char digits[] = "0123456789abcdef";
-    char *text = apr_palloc(pool, APR_UUID_FORMATTED_LENGTH + 1);
-    char *end = text;
-    for (size_t i = 0; i < sizeof(apr_uuid_t); i++) {
+    char *end = ret_text;
+    for (size_t i = 0; i < GUID_BYTES; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10) {
             *end++ = '-';
         }
@@ -170,7 +172,6 @@ static const char *print_guid(apr_pool_t *pool, const unsigned char *bytes)
         *end++ = digits[bytes[i] & 0x0f];
     }
     *end = '\0';
-    return text;
 }
 
 static const char *read_id(sso_ctx_t *ctx, sso_reader_t *r)
@@ -179,21 +180,66 @@ static const char *read_id(sso_ctx_t *ctx, sso_reader_t *r)
     if (form == ID_TEXT) {
         return sso_read_text(r);
     }
-    const unsigned char *bytes = sso_read_bytes(r, sizeof(apr_uuid_t));
+    const unsigned char *bytes = sso_read_bytes(r, GUID_BYTES);
     if (form != ID_GUID || bytes == NULL) {
         r->failed = true;
         return NULL;
     }
-    return print_guid(ctx->pool, bytes);
+    char *text = apr_palloc(ctx->pool, APR_UUID_FORMATTED_LENGTH + 1);
+    print_guid(bytes, text);
+    return text;
+}
+
+static bool is_all_guids(const sso_list_t *list)
+{
+    apr_uuid_t guid;
+    apr_size_t at = 0;
+    for (const char *item = sso_list_next(list, &at); item != NULL; item = sso_list_next(list, &at)) {
+        if (!read_guid(item, &guid)) {
+            return false;
+        }
+    }
+    return list->count > 0;
+}
+
+/* A user may be in hundreds of groups, and a cookie has room for so many only as bytes. */
+static void write_guids(sso_writer_t *w, const sso_list_t *list)
+{
+    apr_uuid_t guid;
+    apr_size_t at = 0;
+    sso_write_u16(w, (uint16_t)list->count);
+    for (const char *item = sso_list_next(list, &at); read_guid(item, &guid); item = sso_list_next(list, &at)) {
+        sso_write_bytes(w, guid.data, GUID_BYTES);
+    }
+}
+
+static sso_list_t read_guids(sso_ctx_t *ctx, sso_reader_t *r)
+{
+    sso_list_t list = {NULL, 0, 0};
+    unsigned count = sso_read_u16(r);
+    const unsigned char *bytes = sso_read_bytes(r, count * GUID_BYTES);
+    if (bytes == NULL || count == 0) {
+        r->failed = true;
+        return list;
+    }
+    sso_writer_t w;
+    sso_writer_init(&w, ctx->pool, count * (APR_UUID_FORMATTED_LENGTH + TEXT_OVERHEAD));
+    for (unsigned i = 0; i < count; i++) {
+        char text[APR_UUID_FORMATTED_LENGTH + 1];
+        print_guid(bytes + i * GUID_BYTES, text);
+        sso_write_text(&w, text);
+    }
+    return (sso_list_t){w.data, w.len, count};
 }
 
 sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t max, const unsigned char **ret_data,
                        apr_size_t *ret_len)
 {
     sso_writer_t w;
+    bool group_ids = is_all_guids(&record->groups);
     sso_writer_init(&w, ctx->pool, max);
     sso_write_u8(&w, RECORD_VERSION);
-    sso_write_u8(&w, record->renewable ? FLAG_RENEWABLE : 0);
+    sso_write_u8(&w, (uint8_t)((record->renewable ? FLAG_RENEWABLE : 0) | (group_ids ? FLAG_GROUP_IDS : 0)));
     sso_write_bytes(&w, record->id, sizeof(record->id));
     sso_write_i64(&w, record->created);
     sso_write_i64(&w, record->ends);
@@ -208,7 +254,11 @@ sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t ma
     sso_write_text(&w, record->email);
     sso_write_text(&w, record->login_hint);
     write_list(&w, &record->roles);
-    write_list(&w, &record->groups);
+    if (group_ids) {
+        write_guids(&w, &record->groups);
+    } else {
+        write_list(&w, &record->groups);
+    }
     write_list(&w, &record->acrs);
     write_list(&w, &record->claims);
     if (w.failed) {
@@ -283,10 +333,10 @@ sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t l
     record.email = sso_read_text(&r);
     record.login_hint = sso_read_text(&r);
     record.roles = read_list(&r);
-    record.groups = read_list(&r);
+    record.groups = (flags & FLAG_GROUP_IDS) != 0 ? read_guids(ctx, &r) : read_list(&r);
     record.acrs = read_list(&r);
     record.claims = read_list(&r);
-    if (id == NULL || (flags & ~FLAG_RENEWABLE) != 0 || !sso_reader_done(&r) || !claims_well_formed(&record.claims)) {
+    if (id == NULL || (flags & ~FLAGS) != 0 || !sso_reader_done(&r) || !claims_well_formed(&record.claims)) {
         return sso_fail(ctx, SSO_R_SESSION_FORMAT, "the fields do not add up");
     }
     memcpy(record.id, id, sizeof(record.id));

@@ -33,8 +33,8 @@ bool sso_list_has(const sso_list_t *list, const char *text);
  * separator would read as two, so it is left out. */
 const char *sso_list_join(apr_pool_t *pool, const sso_list_t *list, const char *separator);
 
-/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes, its ids into the pool.
- */
+/* Texts are never NULL: an absent one is empty. An unpacked record points into the opened bytes, its ids and groups
+ * into the pool. */
 typedef struct {
     unsigned char id[SSO_SESSION_ID_BYTES];
     apr_time_t created;

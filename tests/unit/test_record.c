@@ -228,6 +228,46 @@ static void test_record_ids_come_back_in_their_own_spelling(void **state)
     }
 }
 
+#define GROUP "6f0cabb1-0000-4000-8000-000000000001"
+
+static void test_record_groups_that_are_ids_are_bytes(void **state)
+{
+    static const struct {
+        const char *items[4];
+        apr_size_t bytes; /* in the record */
+    } rows[] = {
+        {{NULL}, 2 + 4},
+        {{GROUP}, 2 + 16},
+        {{GROUP, GROUP, "ffffffff-ffff-ffff-ffff-ffffffffffff"}, 2 + 3 * 16},
+        {{GROUP, "Finance"}, 2 + 4 + 39 + 10},
+        {{"Finance", GROUP}, 2 + 4 + 39 + 10},
+        /* In the spelling of the configuration. */
+        {{GROUP, "6F0CABB1-0000-4000-8000-000000000001"}, 2 + 4 + 2 * 39},
+        {{"6f0cabb1-0000-4000-8000-00000000000"}, 2 + 4 + 38},
+    };
+    (void)state;
+    sso_record_t record = bare_record();
+    apr_size_t len_without = pack(&record).len - rows[0].bytes;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record.groups = list_of(rows[i].items);
+        assert_round_trip(&record);
+        assert_int_equal(pack(&record).len, len_without + rows[i].bytes);
+    }
+}
+
+static void test_record_has_room_for_hundreds_of_group_ids(void **state)
+{
+    (void)state;
+    sso_record_t record = full_record();
+    apr_array_header_t *groups = apr_array_make(unit_pool, 500, sizeof(const char *));
+    for (int i = 0; i < 500; i++) {
+        APR_ARRAY_PUSH(groups, const char *) = apr_psprintf(unit_pool, "6f0cabb1-0000-4000-8000-%012x", i);
+    }
+    record.groups = sso_list_make(unit_pool, groups);
+    assert_round_trip(&record);
+    assert_in_range(pack(&record).len, 500 * 16, 500 * 16 + 600);
+}
+
 /* ---- mutations ---- */
 
 static void test_record_every_truncation_is_refused(void **state)
@@ -337,10 +377,26 @@ static void test_record_with_an_unknown_flag_is_refused(void **state)
     sso_record_t got;
     bytes_t packed = pack(&record);
     unsigned char *changed = apr_pmemdup(unit_pool, packed.data, packed.len);
-    for (unsigned flags = 2; flags <= 255; flags++) {
+    for (unsigned flags = 4; flags <= 255; flags++) {
         changed[1] = (unsigned char)flags;
         assert_rc(SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
     }
+}
+
+static void test_record_with_the_flag_of_other_groups_is_refused(void **state)
+{
+    (void)state;
+    sso_record_t record = full_record();
+    sso_record_t got;
+    bytes_t packed = pack(&record);
+    unsigned char *changed = apr_pmemdup(unit_pool, packed.data, packed.len);
+    changed[1] &= 1; /* texts, but there are bytes */
+    assert_rc(SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
+    record = bare_record();
+    packed = pack(&record);
+    changed = apr_pmemdup(unit_pool, packed.data, packed.len);
+    changed[1] |= 2; /* ids, but there is none */
+    assert_rc(SSO_R_SESSION_FORMAT, unpack(changed, packed.len, &got));
 }
 
 static void test_record_of_another_version_is_refused(void **state)
@@ -866,11 +922,14 @@ int main(void)
         unit_test(test_record_one_byte_over_the_bound_is_refused),
         unit_test(test_record_unpacked_points_into_its_bytes),
         unit_test(test_record_ids_come_back_in_their_own_spelling),
+        unit_test(test_record_groups_that_are_ids_are_bytes),
+        unit_test(test_record_has_room_for_hundreds_of_group_ids),
         unit_test(test_record_every_truncation_is_refused),
         unit_test(test_record_with_bytes_behind_it_is_refused),
         unit_test(test_record_every_flipped_bit_is_refused_or_within_the_rules),
         unit_test(test_record_every_byte_value_at_every_place_is_refused_or_within_the_rules),
         unit_test(test_record_with_an_unknown_flag_is_refused),
+        unit_test(test_record_with_the_flag_of_other_groups_is_refused),
         unit_test(test_record_of_another_version_is_refused),
         unit_test(test_record_id_of_an_unknown_form_is_refused),
         unit_test(test_record_times_out_of_order_are_refused),
