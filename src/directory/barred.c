@@ -132,6 +132,8 @@ sso_rc sso_barred_since(sso_ctx_t *ctx, sso_connection_t *connection, const sso_
         const char *args[] = {who->app, names[i]};
         rc = sso_connection_select(ctx, connection, &get, args, take_moment, &latest);
     }
-    *ret_since = latest.since;
+    if (rc == SSO_OK) {
+        *ret_since = latest.since;
+    }
     return rc;
 }

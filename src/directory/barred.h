@@ -21,6 +21,6 @@ sso_rc sso_barred_lock(sso_ctx_t *ctx, sso_connection_t *connection, const sso_b
 sso_rc sso_barred_note(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
                        const char *id) SSO_MUST_USE;
 /* The latest such moment, by this process's clock, 0 for never. PostgreSQL has a clock of its own, so there it is found
- * by its age, and is later by the time that the question takes; never earlier. */
+ * by its age, later by the time that the question takes, and earlier only if that clock was set forward since. */
 sso_rc sso_barred_since(sso_ctx_t *ctx, sso_connection_t *connection, const sso_barred_who_t *who,
                         apr_time_t *ret_since) SSO_MUST_USE;

@@ -217,12 +217,13 @@ static sso_rc add_change(sso_ctx_t *ctx, const char *const *columns, void *baton
 {
     const changing_t *changing = baton;
     int64_t touched;
+    int64_t now;
     for (int i = 0; i < 4; i++) {
         if (columns[i] == NULL) {
             return sso_fail(ctx, SSO_R_STORE_ROW, "a change of a user");
         }
     }
-    if (!sso_integer_parse(columns[4], &touched)) {
+    if (!sso_integer_parse(columns[4], &touched) || !sso_integer_parse(columns[5], &now) || touched < 0 || now < 0) {
         return sso_fail(ctx, SSO_R_STORE_ROW, "a change of user %s", sso_printable(ctx->pool, columns[1]));
     }
     sso_person_change_t *change = &APR_ARRAY_PUSH(changing->changes, sso_person_change_t);
@@ -231,18 +232,19 @@ static sso_rc add_change(sso_ctx_t *ctx, const char *const *columns, void *baton
     change->oid = apr_pstrdup(ctx->pool, columns[2]);
     change->user_key = apr_pstrdup(ctx->pool, columns[3]);
     change->touched = touched;
+    change->age = now > touched ? now - touched : 0;
     return SSO_OK;
 }
 
 static sso_rc changed_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
     static const sso_statement_t users = {"people_changed",
-                                          "SELECT app, id, oid, user_key, touched FROM entra_scim_user "
+                                          "SELECT app, id, oid, user_key, touched, {now} FROM entra_scim_user "
                                           "WHERE touched >= (SELECT {now}) - CAST(%s AS BIGINT)"};
     /* Who is gone has left this behind. */
     static const sso_statement_t barred = {
         "people_barred", "SELECT app, id, CASE WHEN SUBSTR(who, 1, 5) = 'name:' THEN '' ELSE who END, "
-                         "CASE WHEN SUBSTR(who, 1, 5) = 'name:' THEN SUBSTR(who, 6) ELSE '' END, at "
+                         "CASE WHEN SUBSTR(who, 1, 5) = 'name:' THEN SUBSTR(who, 6) ELSE '' END, at, {now} "
                          "FROM entra_scim_barred "
                          "WHERE at >= (SELECT {now}) - CAST(%s AS BIGINT)"};
     const changing_t *changing = baton;

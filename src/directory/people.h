@@ -70,10 +70,11 @@ const apr_array_header_t *sso_person_values(apr_pool_t *pool, const sso_person_t
 /* Somebody about whom a cache may be wrong. */
 typedef struct {
     const char *app;
-    const char *id;       /* SCIM id */
-    const char *oid;      /* object id, "" for none */
-    const char *user_key; /* userName, folded */
-    apr_time_t touched;   /* grows with each change, by the database's clock */
+    const char *id;          /* SCIM id */
+    const char *oid;         /* object id, "" for none */
+    const char *user_key;    /* userName, folded */
+    apr_time_t touched;      /* grows with each change, by the database's clock */
+    apr_interval_time_t age; /* since then, by the same clock; not below 0 */
 } sso_person_change_t;
 
 /* Adds to ret_changes (sso_person_change_t) the users of all applications in the database who were changed in the last

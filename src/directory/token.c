@@ -245,15 +245,15 @@ sso_rc sso_scim_token_check(sso_ctx_t *ctx, sso_store_t *store, const char *app,
 static sso_rc purge_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
 {
     static const sso_statement_t statements[] = {
-        {"purge_scim_token", "DELETE FROM entra_scim_token WHERE expires < CAST(%s AS BIGINT)"},
-        {"purge_scim_audit", "DELETE FROM entra_scim_audit WHERE at < CAST(%s AS BIGINT)"},
-        {"purge_scim_barred", "DELETE FROM entra_scim_barred WHERE at < CAST(%s AS BIGINT)"},
+        {"purge_scim_token", "DELETE FROM entra_scim_token WHERE " SSO_OVER("expires")},
+        {"purge_scim_audit", "DELETE FROM entra_scim_audit WHERE " SSO_OVER("at")},
+        {"purge_scim_barred", "DELETE FROM entra_scim_barred WHERE " SSO_OVER("at")},
     };
     static const apr_interval_time_t kept[] = {KEPT_EXPIRED, AUDIT_KEPT, BARRED_KEPT};
     sso_rc rc = SSO_OK;
     (void)baton;
     for (apr_size_t i = 0; rc == SSO_OK && i < sizeof(kept) / sizeof(kept[0]); i++) {
-        const char *args[] = {number_text(ctx->pool, ctx->now - kept[i])};
+        const char *args[] = {number_text(ctx->pool, ctx->now - kept[i]), number_text(ctx->pool, kept[i])};
         rc = sso_connection_change(ctx, connection, &statements[i], args, NULL);
     }
     return rc;

@@ -142,7 +142,8 @@ static void note_change(sso_ctx_t *ctx, sso_touched_t *touched, const sso_person
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (*names[i].name != '\0') {
             uint64_t key = sso_touched_key(ctx->pool, names[i].kind, change->app, names[i].name);
-            (void)sso_touched_note(touched, key, change->touched, ctx->now);
+            /* As of then: what has no room is read again and again, and makes nobody blind for longer. */
+            (void)sso_touched_note(touched, key, change->touched, ctx->now - change->age);
         }
     }
 }

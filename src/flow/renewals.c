@@ -17,6 +17,7 @@
 #include <apr_thread_mutex.h>
 #include <apr_thread_pool.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 
 #define WAYS 8
@@ -146,7 +147,7 @@ static void tell_if_behind(sso_renewals_t *renewals, const sso_site_t *site, apr
     }
     apr_thread_mutex_lock(renewals->lock);
     unsigned turned_away = renewals->turned_away;
-    bool says = renewals->behind_said > now || now - renewals->behind_said >= SSO_BEHIND_SAID;
+    bool says = sso_clock_is_past(renewals->behind_said, SSO_BEHIND_SAID, now);
     if (says) {
         renewals->behind_said = now;
         renewals->turned_away = 0;

@@ -16,7 +16,7 @@ typedef struct {
     void (*done)(void *baton, const sso_site_t *site, sso_ctx_t *ctx, const sso_record_t *record,
                  sso_renewal_t outcome);
     /* Tells, once in SSO_BEHIND_SAID, that the line moves too slowly for the interval to be kept: a session stood in it
-     * for so long, and so many found no place since it was told last. */
+     * for so long, and so many requests of others found no place since it was told last. */
     void (*behind)(void *baton, const sso_site_t *site, apr_interval_time_t waited, unsigned turned_away);
 } sso_renewals_observer_t;
 

@@ -154,13 +154,16 @@ static sso_rc end_sessions(sso_ctx_t *ctx, turn_t *turn, const sso_store_which_t
 }
 
 /* Of many at once the last stay; revalidation finds the others. */
-static void note_told(sso_ctx_t *ctx, sso_tenantwatch_t *watch, const sso_store_which_t *which, const char *why)
+static void note_told(sso_ctx_t *ctx, turn_t *turn, const sso_store_which_t *which, const char *why)
 {
+    sso_tenantwatch_t *watch = turn->watch;
     told_t *told = &watch->told[watch->told_next++ % TOLD_KEPT];
+    /* A turn may have read for a minute. */
+    apr_time_t until = ctx->now + (sso_clock_now() - turn->began) + UNDER_WAY;
     apr_cpystrn(told->oid, which->oid, sizeof(told->oid));
     told->why = why;
     told->signed_in_before = which->signed_in_before;
-    told->created_before = which->created_before == 0 ? ctx->now + UNDER_WAY : which->created_before;
+    told->created_before = which->created_before == 0 ? until : which->created_before;
     told->read = ctx->now;
 }
 
@@ -180,11 +183,11 @@ static sso_rc look_again(sso_ctx_t *ctx, turn_t *turn)
         if (*told->oid == '\0') {
             continue;
         }
-        if (sso_clock_is_past(told->read, SSO_WATCH_LATENESS, ctx->now)) {
-            *told->oid = '\0';
-            continue;
-        }
         rc = end_sessions(ctx, turn, &which, told->why);
+        /* After one look at least, however long the interval is. */
+        if (rc == SSO_OK && sso_clock_is_past(told->read, SSO_WATCH_LATENESS, ctx->now)) {
+            *told->oid = '\0';
+        }
     }
     return rc;
 }
@@ -196,7 +199,7 @@ static sso_rc take_user(sso_ctx_t *ctx, turn_t *turn, const sso_delta_user_t *us
         const char *why = user->removed ? "deleted" : "disabled";
         /* In an enumeration they are nearly all from long ago. */
         if (!turn->watch->enumerating) {
-            note_told(ctx, turn->watch, &which, why);
+            note_told(ctx, turn, &which, why);
         }
         return end_sessions(ctx, turn, &which, why);
     }
@@ -210,7 +213,7 @@ static sso_rc take_user(sso_ctx_t *ctx, turn_t *turn, const sso_delta_user_t *us
     which.signed_in_before = user->valid_from - apr_time_usec(user->valid_from);
     which.created_before = user->valid_from + SSO_WATCH_LATENESS;
     if (which.created_before > ctx->now) {
-        note_told(ctx, turn->watch, &which, "revoked");
+        note_told(ctx, turn, &which, "revoked");
     }
     return end_sessions(ctx, turn, &which, "revoked");
 }

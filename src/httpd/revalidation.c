@@ -63,7 +63,8 @@ static void behind(void *baton, const sso_site_t *site, apr_interval_time_t wait
     ap_log_error(
         APLOG_MARK, APLOG_WARNING, 0, server_of(site),
         "ENTRA2087: revalidation does not keep up with EntraSessionRevalidate: a session waited %" APR_TIME_T_FMT
-        " s in this process's line, and %u found no place in it; a dismissed user is out that much later",
+        " s in this process's line, and %u requests of other sessions found no place in it; a dismissed user is out "
+        "that much later",
         apr_time_sec(waited), turned_away);
 }
 

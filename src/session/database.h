@@ -17,6 +17,10 @@ typedef struct {
     const char *sql;
 } sso_statement_t;
 
+/* For rows of all nodes: a moment is over by this node's clock and by the database's too, since a node whose clock is
+ * ahead would take what the others need. Its two arguments: ctx->now less what it is kept for, and this span. */
+#define SSO_OVER(column) column " < CAST(%s AS BIGINT) AND " column " < (SELECT {now}) - CAST(%s AS BIGINT)"
+
 /* A piece of work over one connection. It may be called a second time, when the first ended without a trace in the
  * database: it begins its results anew each time. */
 typedef sso_rc sso_work_fn(sso_ctx_t *ctx, sso_connection_t *connection, void *baton);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomics must work across processes");
@@ -220,9 +221,7 @@ bool sso_ended_take_turn(sso_ended_t *ended, apr_time_t now, apr_interval_time_t
 {
     int64_t last = atomic_load(&ended->turn);
     apr_interval_time_t wait = last == *turn ? every : lost;
-    /* A turn in the future was taken before the clock was set back. */
-    bool due = last > now || now - last >= wait;
-    if (!due || !atomic_compare_exchange_strong(&ended->turn, &last, now)) {
+    if (!sso_clock_is_past(last, wait, now) || !atomic_compare_exchange_strong(&ended->turn, &last, now)) {
         return false;
     }
     *turn = now;

@@ -12,7 +12,14 @@
 #include "session/database.h"
 #include "session/row.h"
 
-static const sso_statement_t purge = {"post_purge", "DELETE FROM entra_post WHERE keep_until <= CAST(%s AS BIGINT)"};
+static const sso_statement_t purge = {"post_purge", "DELETE FROM entra_post WHERE " SSO_OVER("keep_until")};
+
+/* What is over takes nobody's place, so it goes with each new one too, and not once an hour alone. */
+static sso_rc purge_within(sso_ctx_t *ctx, sso_connection_t *connection)
+{
+    const char *args[] = {sso_row_time(ctx->pool, ctx->now + 1), "0"};
+    return sso_connection_change(ctx, connection, &purge, args, NULL);
+}
 
 static sso_rc key_check(sso_ctx_t *ctx, const sso_post_key_t *key)
 {
@@ -26,7 +33,6 @@ static sso_rc key_check(sso_ctx_t *ctx, const sso_post_key_t *key)
 
 typedef struct {
     const char *const *args;
-    const char *now;
     int rows;
 } adding_t;
 
@@ -40,8 +46,7 @@ static sso_rc add_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton
         "WHERE (SELECT COUNT(*) FROM entra_post WHERE app = %s AND tenant = %s AND object = %s) < CAST(%s AS BIGINT) "
         "AND (SELECT COALESCE(SUM(size), 0) FROM entra_post) <= CAST(%s AS BIGINT)"};
     adding_t *adding = baton;
-    /* Here, and not only once an hour, so that what is over takes nobody's place. */
-    sso_rc rc = sso_connection_change(ctx, connection, &purge, &adding->now, NULL);
+    sso_rc rc = purge_within(ctx, connection);
     return rc == SSO_OK ? sso_connection_change(ctx, connection, &add, adding->args, &adding->rows) : rc;
 }
 
@@ -68,7 +73,7 @@ sso_rc sso_posts_add(sso_ctx_t *ctx, sso_store_t *store, const sso_post_key_t *k
                           key->oid,
                           apr_itoa(ctx->pool, SSO_MAX_FORMS_OF_USER),
                           apr_psprintf(ctx->pool, "%" APR_SIZE_T_FMT, (apr_size_t)SSO_MAX_FORMS_BYTES - size)};
-    adding_t adding = {.args = args, .now = sso_row_time(ctx->pool, ctx->now)};
+    adding_t adding = {.args = args};
     rc = sso_database_change(ctx, sso_store_database(store), add_work, &adding);
     if (rc == SSO_OK) {
         *ret_kept = adding.rows == 1;
@@ -161,9 +166,13 @@ sso_rc sso_posts_drop_foreign(sso_ctx_t *ctx, sso_store_t *store, const sso_post
     return rc;
 }
 
+static sso_rc purge_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    (void)baton;
+    return purge_within(ctx, connection);
+}
+
 sso_rc sso_posts_purge(sso_ctx_t *ctx, sso_store_t *store)
 {
-    const char *args[] = {sso_row_time(ctx->pool, ctx->now)};
-    change_t change = {.statement = &purge, .args = args};
-    return sso_database_change(ctx, sso_store_database(store), change_work, &change);
+    return sso_database_change(ctx, sso_store_database(store), purge_work, NULL);
 }

@@ -39,21 +39,17 @@ static sso_rc purge_all(sso_ctx_t *ctx, sso_store_t *store, const sso_statement_
     return rc;
 }
 
-/* By this node's clock and by the database's: the rows are of all nodes, and one of which the clock is ahead would take
- * what the others need. */
-#define OVER(column) column " < CAST(%s AS BIGINT) AND " column " < (SELECT {now}) - CAST(%s AS BIGINT) "
-
 sso_rc sso_store_purge(sso_ctx_t *ctx, sso_store_t *store)
 {
     static const sso_statement_t sessions = {"purge_session",
                                              "DELETE FROM entra_session WHERE id IN (SELECT id FROM entra_session "
-                                             "WHERE " OVER("ends") "LIMIT CAST(%s AS BIGINT))"};
+                                             "WHERE " SSO_OVER("ends") " LIMIT CAST(%s AS BIGINT))"};
     static const sso_statement_t ended = {"purge_ended",
                                           "DELETE FROM entra_ended WHERE id IN (SELECT id FROM entra_ended "
-                                          "WHERE " OVER("keep_until") "LIMIT CAST(%s AS BIGINT))"};
+                                          "WHERE " SSO_OVER("keep_until") " LIMIT CAST(%s AS BIGINT))"};
     static const sso_statement_t audit = {"purge_audit",
                                           "DELETE FROM entra_audit WHERE at IN (SELECT at FROM entra_audit "
-                                          "WHERE " OVER("at") "LIMIT CAST(%s AS BIGINT))"};
+                                          "WHERE " SSO_OVER("at") " LIMIT CAST(%s AS BIGINT))"};
     sso_rc rc = purge_all(ctx, store, &sessions, KEPT_LONGER);
     if (rc == SSO_OK) {
         rc = purge_all(ctx, store, &ended, ENDED_KEPT);

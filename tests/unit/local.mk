@@ -148,6 +148,7 @@ tests_unit_test_url_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VECTORS_DIR=\"$(abs_srcdir)
 tests_unit_test_database_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=apr_dbd_query,--wrap=apr_dbd_select,--wrap=apr_dbd_pquery,--wrap=apr_dbd_pselect \
 	-Wl,--wrap=apr_dbd_open_ex,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
 tests_unit_test_exhausted_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=RAND_bytes
+tests_unit_test_gate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sso_clock_now
 tests_unit_test_people_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sso_clock_now
 tests_unit_test_flight_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sso_clock_now,--wrap=apr_thread_cond_timedwait
 

@@ -53,7 +53,12 @@ static void test_barred_by_each_name(void **state)
     assert_since(ask(true, SERVICE_APP, SERVICE_OID, NULL), earliest);
     assert_since(ask(false, SERVICE_APP, SERVICE_OID, "ada@x"), earliest);
     /* A day later nobody needs it. */
-    unit_ctx.now = apr_time_now() + apr_time_from_sec(2 * 86400);
+    const apr_time_t lately = apr_time_now() - apr_time_from_sec(2 * 86400);
+    database_sql(apr_psprintf(unit_pool, "UPDATE entra_scim_barred SET at = %" APR_TIME_T_FMT, lately));
+    unit_ctx.now = lately;
+    assert_rc(SSO_OK, sso_scim_purge(&unit_ctx, service.ending.store));
+    assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_scim_barred"), "2");
+    unit_ctx.now = apr_time_now();
     assert_rc(SSO_OK, sso_scim_purge(&unit_ctx, service.ending.store));
     assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_scim_barred"), "0");
 }
@@ -73,11 +78,42 @@ static void test_barred_row_that_is_no_row_is_a_failure(void **state)
     }
 }
 
+static sso_rc take_now(sso_ctx_t *ctx, const char *const *columns, void *baton)
+{
+    (void)ctx;
+    assert_true(sso_integer_parse(columns[0], baton));
+    return SSO_OK;
+}
+
+static sso_rc now_work(sso_ctx_t *ctx, sso_connection_t *connection, void *baton)
+{
+    static const sso_statement_t now = {"test_now", "SELECT {now} WHERE %s = ''"};
+    const char *args[] = {""};
+    return sso_connection_select(ctx, connection, &now, args, take_now, baton);
+}
+
+/* SQLite counts days, as a double: of some milliseconds the product lies below. */
+static void test_barred_clock_of_the_database_is_never_behind(void **state)
+{
+    (void)state;
+    if (database_is_pgsql()) {
+        skip(); /* another clock */
+    }
+    for (int i = 0; i < 200; i++) {
+        int64_t now = 0;
+        const apr_time_t before = apr_time_now() / 1000 * 1000;
+        assert_rc(SSO_OK, sso_database_read(&unit_ctx, sso_store_database(service.ending.store), now_work, &now));
+        assert_in_range(now, before, apr_time_now());
+        apr_sleep(37);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         service_test(test_barred_by_each_name),
         service_test(test_barred_row_that_is_no_row_is_a_failure),
+        service_test(test_barred_clock_of_the_database_is_never_behind),
     };
     return cmocka_run_group_tests(tests, database_group_setup, unit_group_teardown);
 }

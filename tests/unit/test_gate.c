@@ -14,6 +14,19 @@
 
 #include "unit.h"
 
+#include "base/clock.h"
+
+/* The clock, which a test moves, and how often it was looked at. */
+static apr_interval_time_t ahead;
+static atomic_uint looks;
+
+apr_time_t __wrap_sso_clock_now(void);
+apr_time_t __wrap_sso_clock_now(void)
+{
+    atomic_fetch_add(&looks, 1);
+    return apr_time_now() + ahead;
+}
+
 /* Shared with children, as httpd's is. */
 static void *memory_make(int processes, int limit)
 {
@@ -298,6 +311,25 @@ static void test_gate_without_answers_stops_the_queue(void **state)
     memory_drop(memory, 1);
 }
 
+/* The last answer lies an hour ahead, and says nothing about an outside that hangs now. */
+static void test_gate_answer_of_before_the_clock_was_set_back_lets_nobody_queue(void **state)
+{
+    (void)state;
+    void *memory = memory_make(1, 1);
+    apr_pool_t *pool;
+    apr_pool_create(&pool, unit_pool);
+    sso_gate_t *gate = sso_gate_join(pool, memory);
+    ahead = apr_time_from_sec(3600);
+    assert_true(sso_gate_enter(gate));
+    ahead = 0;
+    atomic_store(&looks, 0);
+    assert_false(sso_gate_enter(gate));
+    /* Who queues looks again and again. */
+    assert_int_equal(atomic_load(&looks), 1);
+    apr_pool_destroy(pool);
+    memory_drop(memory, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +345,7 @@ int main(void)
         unit_test(test_gate_rush_of_threads_never_passes_the_limit),
         unit_test(test_gate_answers_let_a_burst_through),
         unit_test(test_gate_without_answers_stops_the_queue),
+        unit_test(test_gate_answer_of_before_the_clock_was_set_back_lets_nobody_queue),
     };
     return unit_run(tests);
 }

@@ -104,6 +104,20 @@ static void test_posts_form_waits_until_its_time_is_over(void **state)
     assert_string_equal(database_sql("SELECT COUNT(*) FROM entra_post"), "0");
 }
 
+/* Another node's clock is ahead by far, and its forms take nobody else's away. */
+static void test_posts_wait_by_the_databases_clock_too(void **state)
+{
+    (void)state;
+    sso_store_t *store = database_store();
+    unit_ctx.now = apr_time_now();
+    assert_true(add(store, 1, ADA, "sealed-1"));
+    unit_ctx.now += 9000 * MINUTE;
+    assert_true(add(store, 2, BOB, "sealed-2"));
+    assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
+    unit_ctx.now -= 9000 * MINUTE;
+    assert_string_equal(take(store, 1, ADA), "sealed-1");
+}
+
 static void test_posts_user_has_a_bound_that_forms_given_out_count_for(void **state)
 {
     (void)state;
@@ -189,6 +203,7 @@ int main(void)
         database_test(test_posts_form_of_another_user_or_application_is_not_given_out),
         database_test(test_posts_form_is_dropped_for_another_user_alone),
         database_test(test_posts_form_waits_until_its_time_is_over),
+        database_test(test_posts_wait_by_the_databases_clock_too),
         database_test(test_posts_user_has_a_bound_that_forms_given_out_count_for),
         database_test(test_posts_all_together_have_a_bound),
         database_test(test_posts_largest_form_is_kept_whole_and_a_larger_one_refused),

@@ -199,10 +199,26 @@ static void test_tenantwatch_looks_again_at_those_it_was_told_of(void **state)
     assert_string_equal(news.tid, FIXTURE_TENANT);
     assert_false(is_alive(&old_browser) || is_alive(&under_way));
     assert_true(is_alive(&anew) && is_alive(&enabled_again));
-    unit_ctx.now += 12 * SITE_MINUTE;
+    unit_ctx.now += 13 * SITE_MINUTE;
+    assert_rc(SSO_OK, turn(watch, &news));
     sso_stored_t late = add_session(ADA, revocation + 2 * SITE_MINUTE, revocation - 5 * SITE_HOUR);
     assert_rc(SSO_OK, turn(watch, &news));
     assert_true(is_alive(&late));
+}
+
+/* The next turn is the second look, however late it is. */
+static void test_tenantwatch_looks_again_at_long_intervals_too(void **state)
+{
+    (void)state;
+    sso_tenantwatch_news_t news;
+    sso_tenantwatch_t *watch = watch_of_site();
+    const apr_time_t revocation = unit_ctx.now;
+    page(START, revoked(ADA, revocation), DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    sso_stored_t old_browser = add_session(ADA, revocation + 2 * SITE_MINUTE, revocation - 5 * SITE_HOUR);
+    unit_ctx.now += SITE_HOUR;
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_false(is_alive(&old_browser));
 }
 
 /* Of more than it keeps the first are forgotten, which costs them nothing but revalidation. */
@@ -212,21 +228,49 @@ static void test_tenantwatch_is_told_of_many_at_once(void **state)
     sso_tenantwatch_news_t news;
     sso_tenantwatch_t *watch = watch_of_site();
     const char *users = revoked(BOB, unit_ctx.now);
+    const char *old = "";
     page(START, "", DELTA_LINK);
     assert_rc(SSO_OK, turn(watch, &news));
     for (int i = 0; i < 300; i++) {
         const char *oid = apr_psprintf(unit_pool, "33333333-0000-4000-8000-%012d", i);
         users = apr_pstrcat(unit_pool, users, ",", revoked(oid, unit_ctx.now), NULL);
     }
+    /* Those whose revocation is long ago take no place. */
+    for (int i = 0; i < 300; i++) {
+        const char *oid = apr_psprintf(unit_pool, "44444444-0000-4000-8000-%012d", i);
+        old = apr_pstrcat(unit_pool, old, ",", revoked(oid, unit_ctx.now - SITE_HOUR), NULL);
+    }
     let_pass();
-    page("deltatoken=d", apr_pstrcat(unit_pool, users, ",", revoked(ADA, unit_ctx.now), NULL), DELTA_LINK);
+    page("deltatoken=d", apr_pstrcat(unit_pool, users, ",", revoked(ADA, unit_ctx.now), old, NULL), DELTA_LINK);
     assert_rc(SSO_OK, turn(watch, &news));
-    assert_int_equal(news.users, 302);
+    assert_int_equal(news.users, 602);
     sso_stored_t ada = add_session(ADA, unit_ctx.now, unit_ctx.now - SITE_HOUR);
     sso_stored_t bob = add_session(BOB, unit_ctx.now, unit_ctx.now - SITE_HOUR);
     assert_rc(SSO_OK, turn(watch, &news));
     assert_false(is_alive(&ada));
     assert_true(is_alive(&bob));
+}
+
+/* All users are read anew, of whom many have been disabled for years. */
+static void test_tenantwatch_enumeration_takes_no_place_of_those_it_was_told_of(void **state)
+{
+    (void)state;
+    sso_tenantwatch_news_t news;
+    sso_tenantwatch_t *watch = watch_of_site();
+    const char *users = user(BOB, "");
+    page(START, revoked(ADA, unit_ctx.now), DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    for (int i = 0; i < 300; i++) {
+        users = apr_pstrcat(unit_pool, users, ",",
+                            user(apr_psprintf(unit_pool, "33333333-0000-4000-8000-%012d", i), DISABLED), NULL);
+    }
+    database_sql("UPDATE entra_watch SET claimed_until = 0, link = ''");
+    page(START, users, DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_int_equal(news.users, 301);
+    sso_stored_t ada = add_session(ADA, unit_ctx.now, unit_ctx.now - SITE_HOUR);
+    assert_rc(SSO_OK, turn(watch, &news));
+    assert_false(is_alive(&ada));
 }
 
 static void test_tenantwatch_old_revocations_cost_nothing(void **state)
@@ -501,6 +545,8 @@ int main(void)
         site_test(test_tenantwatch_ends_sessions_of_the_disabled_and_removed_alone),
         site_test(test_tenantwatch_revocation_ends_what_is_from_before_it),
         site_test(test_tenantwatch_looks_again_at_those_it_was_told_of),
+        site_test(test_tenantwatch_looks_again_at_long_intervals_too),
+        site_test(test_tenantwatch_enumeration_takes_no_place_of_those_it_was_told_of),
         site_test(test_tenantwatch_is_told_of_many_at_once),
         site_test(test_tenantwatch_old_revocations_cost_nothing),
         site_test(test_tenantwatch_follows_pages_and_then_the_changes),

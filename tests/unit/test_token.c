@@ -41,7 +41,11 @@ static void test_token_expires_after_a_year(void **state)
     assert_rc(SSO_OK, check(service_token, SERVICE_APP));
     unit_ctx.now += 1;
     assert_rc(SSO_R_SCIM_TOKEN_EXPIRED, check(service_token, SERVICE_APP));
+    /* A node whose clock is ahead takes nothing that is good by the database's. */
     unit_ctx.now += apr_time_from_sec(40 * 86400);
+    assert_rc(SSO_OK, sso_scim_purge(&unit_ctx, service.ending.store));
+    assert_rc(SSO_R_SCIM_TOKEN_EXPIRED, check(service_token, SERVICE_APP));
+    database_sql("UPDATE entra_scim_token SET expires = 1");
     assert_rc(SSO_OK, sso_scim_purge(&unit_ctx, service.ending.store));
     assert_rc(SSO_R_SCIM_TOKEN_UNKNOWN, check(service_token, SERVICE_APP));
 }

@@ -156,6 +156,28 @@ static void test_touched_poll_reads_everything_now_and_then(void **state)
     assert_true(moment_of(SSO_TOUCHED_ID, id) > 0);
 }
 
+/* What has no room is read again and again: it is forgotten when it is too old to matter, and not later. */
+static void test_touched_of_what_has_no_room_is_blind_for_its_time_alone(void **state)
+{
+    (void)state;
+    sso_touched_t *touched = site_world->site.touched;
+    const char *id = people_add("{\"userName\":\"ada@example.com\"}");
+    uint64_t key = sso_touched_key(unit_pool, SSO_TOUCHED_ID, SITE_APP, id);
+    for (unsigned i = 1; i <= SSO_TOUCHED_WAYS; i++) {
+        (void)sso_touched_note(touched, key + (uint64_t)i * SSO_TOUCHED_SETS, apr_time_now(), unit_ctx.now);
+    }
+    people_poll();
+    assert_int_equal(moment_of(SSO_TOUCHED_ID, id), 0);
+    assert_true(sso_touched_is_blind(touched, unit_ctx.now + 8 * SITE_HOUR));
+    /* An hour later by all clocks. */
+    database_sql("UPDATE entra_scim_user SET touched = touched - 3600000000 RETURNING id");
+    const apr_time_t over = unit_ctx.now + 9 * SITE_HOUR + SITE_MINUTE;
+    unit_ctx.now += SITE_HOUR;
+    people_poll();
+    assert_true(sso_touched_is_blind(touched, over - 2 * SITE_MINUTE));
+    assert_false(sso_touched_is_blind(touched, over));
+}
+
 static void test_touched_poll_without_the_database_says_so(void **state)
 {
     (void)state;
@@ -175,6 +197,7 @@ int main(void)
         people_test(test_touched_poll_learns_of_people_by_all_names),
         people_test(test_touched_poll_reads_everything_after_a_gap),
         people_test(test_touched_poll_reads_everything_now_and_then),
+        people_test(test_touched_of_what_has_no_room_is_blind_for_its_time_alone),
         people_test(test_touched_poll_without_the_database_says_so),
     };
     return site_run(tests);

@@ -420,7 +420,7 @@ class Httpd {
     await until('httpd to come to rest', () => {
       const now = this.children().join();
       if (now !== known) [known, since] = [now, Date.now()];
-      return Date.now() - since > 2500 && this.#settled();
+      return now !== '' && Date.now() - since > 2500 && this.#settled();
     }, { timeout: START_DEADLINE });
   }
 
