@@ -11,7 +11,7 @@ import test, { after, before, beforeEach, describe } from 'node:test';
 import { hideDatabase, showDatabase } from './lib/aside.mjs';
 import { assertChallenge, assertClosed, assertSignIn, SESSION_COOKIE } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
-import { missing, MPM } from './lib/httpd.mjs';
+import { CGI_DAEMON, missing, MPM } from './lib/httpd.mjs';
 import { CLIENT, CONTOSO, startSite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -108,7 +108,7 @@ describe('ended sessions', { skip: missing }, () => {
       await assertDead(site, cookie, 'after graceful');
       await assertAlive(site, other, 'another after graceful');
       // The daemon of mod_cgid is a child too.
-      site.httpd.allow(/AH01239|AH10392|AH00052/);
+      site.httpd.allow(CGI_DAEMON, /AH00052/);
       const children = site.httpd.children();
       for (const pid of children) process.kill(pid, 'SIGKILL');
       await until('new children', () => site.httpd.children().length > 0 && site.httpd.children().every((pid) => !children.includes(pid)));

@@ -18,7 +18,7 @@ import { entraSso, noCommand } from './lib/command.mjs';
 import { mountDisk, noDisk } from './lib/disk.mjs';
 import { headerOf, startEcho } from './lib/echo.mjs';
 import { hostileTargets, JUNK_QUERIES } from './lib/hostile.mjs';
-import { missing, MODULE, MPM } from './lib/httpd.mjs';
+import { CGI_DAEMON, missing, MODULE, MPM } from './lib/httpd.mjs';
 import { closeLeftovers, startEmulator } from './lib/leftovers.mjs';
 import { startLine } from './lib/line.mjs';
 import { noPostgres, startPostgres } from './lib/postgres.mjs';
@@ -33,7 +33,7 @@ const MANY = groups.find(({ key }) => key === 'many001').id;
 const OUTAGE = /ENTRA(1050|1052|1053|1054|1055|1100|1105|1106|1110|1323)/;
 const AWAY = [/ENTRA207[14]: /, /ENTRA144[1-4]: /];
 /** Children that were killed, and the daemon of mod_cgid among them. */
-const KILLED = /AH0005[12]|AH01239|AH10392|AH01243/;
+const KILLED = [/AH0005[12]/, CGI_DAEMON];
 const isRoot = process.getuid() === 0;
 const noRoot = isRoot ? false : 'needs root';
 
@@ -269,7 +269,7 @@ const ROWS = {
   }, noClock],
 
   'a worker process is killed': async () => {
-    const site = await startSite({ backend, processes: MPM === 'prefork' ? 6 : 3, threads: 8, workers: 24, allowLog: [KILLED, /AH10159: /] });
+    const site = await startSite({ backend, processes: MPM === 'prefork' ? 6 : 3, threads: 8, workers: 24, allowLog: [...KILLED, /AH10159: /] });
     const crowd = await crowdOf(site);
     await whileAsking(crowd, async (enough) => {
       for (const pid of site.httpd.children()) {
@@ -509,7 +509,7 @@ const ROWS = {
       const { uid, gid } = statSync(folder);
       chownSync(folder, 0, 0);
       for (const name of readdirSync(folder)) { chownSync(path.join(folder, name), 0, 0); chmodSync(path.join(folder, name), 0o600); }
-      site.httpd.allow(KILLED);
+      site.httpd.allow(...KILLED);
       for (const pid of site.httpd.children()) process.kill(pid, 'SIGKILL');
       await until('an answer', () => answers(site));
       await assertSignInLater(site, undefined, 'of root', { within: 15_000 });
@@ -731,7 +731,7 @@ async function onDisk(step, { folder: name = 'state/database', ...options } = {}
 
 /** The disk turns read-only under httpd. As no process may have a file of it open for writing then, they die first, and are made anew after it. */
 async function turnReadOnly(site, disk) {
-  site.httpd.allow(KILLED);
+  site.httpd.allow(...KILLED);
   process.kill(site.httpd.pid, 'SIGSTOP');
   try {
     for (const pid of site.httpd.children()) process.kill(pid, 'SIGKILL');

@@ -13,7 +13,7 @@ import { assertClosed, assertPage, assertSignIn, USERS, whoAmI } from './lib/che
 import { noClock } from './lib/clock.mjs';
 import { copyOf } from './lib/cluster.mjs';
 import { headerOf, startEcho } from './lib/echo.mjs';
-import { missing, MPM } from './lib/httpd.mjs';
+import { CGI_DAEMON, missing, MPM } from './lib/httpd.mjs';
 import { closeLeftovers, startEmulator, startSite } from './lib/leftovers.mjs';
 import { startLine } from './lib/line.mjs';
 import { SECRET_PAGE } from './lib/site.mjs';
@@ -21,7 +21,7 @@ import { until } from './lib/wait.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const MINUTE = 60;
-const KILLED = /AH0005[12]|AH01239|AH10392|AH01243|AH10159/;
+const KILLED = [/AH0005[12]|AH10159/, CGI_DAEMON];
 /** What a call that breaks says, in a sign-in or a renewal. */
 const BROKEN = /ENTRA(1022|1050|1052|1053|1054|1055|1100|1102|1105|1110|1111|1322|1323|1324|142\d|143\d): /;
 const WAYS = ['reset', 'line', 'head', 'body', 'swallow', 'drip'];
@@ -55,7 +55,7 @@ async function forward(site, seconds) {
 
 describe('processes that are killed in the middle', { skip: missing }, () => {
   test('killed while Entra holds its answer: who signs in tries again and is in, nobody else notices', async () => {
-    const site = await startSite({ backend, processes: MPM === 'prefork' ? 8 : 2, threads: 8, workers: 16, allowLog: [KILLED, BROKEN] });
+    const site = await startSite({ backend, processes: MPM === 'prefork' ? 8 : 2, threads: 8, workers: 16, allowLog: [...KILLED, BROKEN] });
     const signedIn = await site.signedIn();
     const held = [];
     for (let i = 0; i < 4; i += 1) held.push(await begun(site));
@@ -80,7 +80,7 @@ describe('processes that are killed in the middle', { skip: missing }, () => {
   });
 
   test('killed behind a code that Entra took: the code is used up, and the next sign-in works', async () => {
-    const site = await startLined({ processes: MPM === 'prefork' ? 6 : 2, threads: 8, workers: 16, allowLog: [KILLED], directives: { EntraOutboundTimeout: '2s 20s' } });
+    const site = await startLined({ processes: MPM === 'prefork' ? 6 : 2, threads: 8, workers: 16, allowLog: KILLED, directives: { EntraOutboundTimeout: '2s 20s' } });
     const held = await begun(site);
     site.line.spoil(/POST .*\/token /, 'swallow');
     const answer = held.browser.resume(held.page).then(({ status }) => status, () => 'no answer');
@@ -98,7 +98,7 @@ describe('processes that are killed in the middle', { skip: missing }, () => {
   });
 
   test('killed in the middle of a renewal: the session goes on, and is renewed once the claim on it has ended', { skip: noClock }, async () => {
-    const site = await startSite({ backend, clock: true, processes: MPM === 'prefork' ? 6 : 2, threads: 8, workers: 16, allowLog: [KILLED, BROKEN] });
+    const site = await startSite({ backend, clock: true, processes: MPM === 'prefork' ? 6 : 2, threads: 8, workers: 16, allowLog: [...KILLED, BROKEN] });
     const browsers = [await site.signedIn(), await site.signedIn({ user: 'root' })];
     const cookies = browsers.map(copyOf);
     await site.emu.control('fault', { endpoint: 'token', grant: 'refresh_token', hang: true });

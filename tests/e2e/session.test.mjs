@@ -9,7 +9,7 @@ import { FABRIKAM, OTHER_CLIENT, OTHER_CLIENT_SECRET, users } from '../emulator/
 import { assertChallenge, assertClosed, assertPage, assertSignIn, LOGIN_COOKIE, SESSION_COOKIE, setNames, setsSession, USERS, whoAmI } from './lib/checks.mjs';
 import { noClock } from './lib/clock.mjs';
 import { headerOf } from './lib/echo.mjs';
-import { hasModule, missing, MPM } from './lib/httpd.mjs';
+import { CGI_DAEMON, hasModule, missing, MPM } from './lib/httpd.mjs';
 import { CLIENT, CONTOSO, entraLines, siteConfigtest, siteModules, startSite, trySite } from './lib/site.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -586,7 +586,7 @@ describe('session cookie', { skip: missing }, () => {
     });
 
     test('a killed child takes no session with it, and sign-in goes on', async () => {
-      const one = await startSite({ emu: site.emu, backend: site.backend, allowLog: [/AH01239: cgid daemon process died/] });
+      const one = await startSite({ emu: site.emu, backend: site.backend, allowLog: [CGI_DAEMON] });
       const browser = await one.signedIn();
       const old = one.httpd.children();
       for (const pid of old) process.kill(pid, 'SIGKILL');

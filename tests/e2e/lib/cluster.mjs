@@ -4,7 +4,7 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { SESSION_COOKIE } from './checks.mjs';
 import { PROGRAM } from './crowd.mjs';
-import { startHttpd } from './httpd.mjs';
+import { CGI_DAEMON, startHttpd } from './httpd.mjs';
 import { startPostgres } from './postgres.mjs';
 import { startSite } from './site.mjs';
 import { until } from './wait.mjs';
@@ -67,7 +67,7 @@ class Cluster {
 
   /** The node as by a power cut: every process of it at once. What it leaves in the log is announced. */
   async kill(node) {
-    node.httpd.allow(/AH00098: pid file .* overwritten/, /AH01243|AH01239/);
+    node.httpd.allow(/AH00098: pid file .* overwritten/, CGI_DAEMON);
     process.kill(-node.httpd.pid, 'SIGKILL');
     await until('the node to be gone', () => !node.httpd.alive);
   }

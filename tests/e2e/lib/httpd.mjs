@@ -27,6 +27,8 @@ const BASE_MODULES = ['unixd', 'log_config', 'logio', 'watchdog', 'authn_core', 
 // hangs shows in the test); and when children of the last generation are slow to go (graceful() waits for them, and not for ever).
 const NOISE = [/AH03092: process_lingering_close/, /AH03093: process_socket: apr_pollset_add failure/, /AH10159: server is within|AH00484: server reached|AH00161: server reached/,
   /AH00485: scoreboard is full|AH03490: scoreboard is full/];
+/** mod_cgid, whose daemon is a child as well: for tests that kill children, or reload under load. */
+export const CGI_DAEMON = /\[cgid:\w+\]|AH01239|AH10392|AH01243/;
 const ALARM = new Set(['warn', 'error', 'crit', 'alert', 'emerg']);
 
 // ---- what is installed --------------------------------------------------------------------------------------------------
