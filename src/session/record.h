@@ -60,7 +60,7 @@ typedef struct {
 sso_rc sso_record_pack(sso_ctx_t *ctx, const sso_record_t *record, apr_size_t max, const unsigned char **ret_data,
                        apr_size_t *ret_len) SSO_MUST_USE;
 /* Reads the form in place: data must outlive the record. SSO_R_SESSION_FORMAT for anything that pack would not have
- * written, times out of order and a span above the cap among it. */
+ * written, times out of order and a span above the cap among it; but a GUID may stand as a text, too. */
 sso_rc sso_record_unpack(sso_ctx_t *ctx, const unsigned char *data, apr_size_t len,
                          sso_record_t *ret_record) SSO_MUST_USE;
 

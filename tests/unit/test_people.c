@@ -113,8 +113,7 @@ static void test_people_guard(void **state)
 
 static void enable(const char *path, const char *active)
 {
-    static const char form[] = "{'schemas':['urn:ietf:params:scim:api:messages:2.0:PatchOp'],"
-                               "'Operations':[{'op':'replace','path':'active','value':%s}]}";
+    static const char form[] = SERVICE_PATCH("{'op':'replace','path':'active','value':%s}");
     assert_int_equal(service_do("PATCH", path, NULL, apr_psprintf(unit_pool, form, active)), 200);
 }
 

@@ -29,6 +29,15 @@ static void add(sso_store_t *store, unsigned char number, apr_time_t created)
     assert_rc(SSO_OK, sso_store_add(&unit_ctx, store, &session));
 }
 
+/* The session of number 1. */
+static void end_first(sso_store_t *store)
+{
+    static const unsigned char first[SSO_SESSION_ID_BYTES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const sso_store_which_t which = {.id = first};
+    apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
+    assert_rc(SSO_OK, sso_store_end(&unit_ctx, store, &which, "test", "tester", ended));
+}
+
 static void assert_rows(const char *table, const char *count)
 {
     assert_string_equal(database_sql(apr_pstrcat(unit_pool, "SELECT COUNT(*) FROM ", table, NULL)), count);
@@ -38,13 +47,10 @@ static void test_purge_takes_what_is_over(void **state)
 {
     (void)state;
     sso_store_t *store = database_store();
-    apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
-    static const unsigned char first[SSO_SESSION_ID_BYTES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    const sso_store_which_t which = {.id = first};
     add(store, 1, unit_ctx.now);
     add(store, 2, unit_ctx.now - HOUR);
     add(store, 3, unit_ctx.now);
-    assert_rc(SSO_OK, sso_store_end(&unit_ctx, store, &which, "test", "tester", ended));
+    end_first(store);
     assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
     assert_rows("entra_session", "3");
     assert_rows("entra_ended", "1");
@@ -73,13 +79,10 @@ static void test_purge_of_a_node_whose_clock_is_ahead_takes_nothing(void **state
 {
     (void)state;
     sso_store_t *store = database_store();
-    apr_array_header_t *ended = apr_array_make(unit_pool, 1, sizeof(sso_store_ended_t));
-    static const unsigned char first[SSO_SESSION_ID_BYTES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    const sso_store_which_t which = {.id = first};
     unit_ctx.now = apr_time_now() - HOUR;
     add(store, 1, unit_ctx.now);
     add(store, 2, unit_ctx.now);
-    assert_rc(SSO_OK, sso_store_end(&unit_ctx, store, &which, "test", "tester", ended));
+    end_first(store);
     unit_ctx.now += 9000 * HOUR;
     assert_rc(SSO_OK, sso_store_purge(&unit_ctx, store));
     assert_rows("entra_session", "2");

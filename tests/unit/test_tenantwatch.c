@@ -104,6 +104,17 @@ static const char *revoked(const char *oid, apr_time_t when)
                                  sso_time_print(unit_pool, when), "\"", NULL));
 }
 
+/* One that has read all users, none of whom changed, and whose next turn may come at once. */
+static sso_tenantwatch_t *watch_of_the_changes(void)
+{
+    sso_tenantwatch_news_t news;
+    sso_tenantwatch_t *watch = watch_of_site();
+    page(START, "", DELTA_LINK);
+    assert_rc(SSO_OK, turn(watch, &news));
+    let_pass();
+    return watch;
+}
+
 #define DISABLED ",\"accountEnabled\":false"
 #define REMOVED ",\"@removed\":{\"reason\":\"deleted\"}"
 
@@ -178,10 +189,7 @@ static void test_tenantwatch_looks_again_at_those_it_was_told_of(void **state)
 {
     (void)state;
     sso_tenantwatch_news_t news;
-    sso_tenantwatch_t *watch = watch_of_site();
-    page(START, "", DELTA_LINK);
-    assert_rc(SSO_OK, turn(watch, &news));
-    let_pass();
+    sso_tenantwatch_t *watch = watch_of_the_changes();
     const apr_time_t revocation = unit_ctx.now;
     page("deltatoken=d", apr_pstrcat(unit_pool, revoked(ADA, revocation), ",", user(BOB, DISABLED), NULL), DELTA_LINK);
     assert_rc(SSO_OK, turn(watch, &news));
@@ -226,11 +234,9 @@ static void test_tenantwatch_is_told_of_many_at_once(void **state)
 {
     (void)state;
     sso_tenantwatch_news_t news;
-    sso_tenantwatch_t *watch = watch_of_site();
+    sso_tenantwatch_t *watch = watch_of_the_changes();
     const char *users = revoked(BOB, unit_ctx.now);
     const char *old = "";
-    page(START, "", DELTA_LINK);
-    assert_rc(SSO_OK, turn(watch, &news));
     for (int i = 0; i < 300; i++) {
         const char *oid = apr_psprintf(unit_pool, "33333333-0000-4000-8000-%012d", i);
         users = apr_pstrcat(unit_pool, users, ",", revoked(oid, unit_ctx.now), NULL);
@@ -240,7 +246,6 @@ static void test_tenantwatch_is_told_of_many_at_once(void **state)
         const char *oid = apr_psprintf(unit_pool, "44444444-0000-4000-8000-%012d", i);
         old = apr_pstrcat(unit_pool, old, ",", revoked(oid, unit_ctx.now - SITE_HOUR), NULL);
     }
-    let_pass();
     page("deltatoken=d", apr_pstrcat(unit_pool, users, ",", revoked(ADA, unit_ctx.now), old, NULL), DELTA_LINK);
     assert_rc(SSO_OK, turn(watch, &news));
     assert_int_equal(news.users, 602);
@@ -414,11 +419,8 @@ static void test_tenantwatch_expired_link_begins_anew_once(void **state)
 {
     (void)state;
     sso_tenantwatch_news_t news;
-    sso_tenantwatch_t *watch = watch_of_site();
+    sso_tenantwatch_t *watch = watch_of_the_changes();
     sso_stored_t ada = add_session(ADA, unit_ctx.now, 0);
-    page(START, "", DELTA_LINK);
-    assert_rc(SSO_OK, turn(watch, &news));
-    let_pass();
     fake_http_always(site_world->fake, "deltatoken=d", 410, "{}");
     page(START, user(ADA, DISABLED), DELTA_LINK);
     assert_rc(SSO_OK, turn(watch, &news));
